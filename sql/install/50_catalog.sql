@@ -1,0 +1,97 @@
+
+/* ---- catalog: continuous views, their positions, what went wrong ---------- */
+
+CREATE TABLE _stream_ext.continuous_view (
+	view regclass NOT NULL,
+	definition regclass NOT NULL,
+	storage regclass NOT NULL,
+	memory regclass NOT NULL,
+	stream regclass NOT NULL,
+	state text NOT NULL,
+	state_message text,
+	retention text,
+	partition_width text,
+	settings text[] NOT NULL,
+	CONSTRAINT continuous_view_pkey PRIMARY KEY (view)
+);
+COMMENT ON TABLE _stream_ext.continuous_view IS
+	'one row per continuous view: its parts, options, frozen settings and state';
+REVOKE ALL ON TABLE _stream_ext.continuous_view FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('_stream_ext.continuous_view', '');
+
+/*
+ * Only the restore of a dump inserts by SQL: then the view is adopted (src/ddl/adopt_view.c).
+ * ALWAYS: also under session_replication_role = replica.
+ */
+CREATE FUNCTION _stream_ext.adopt_view()
+RETURNS trigger
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'stream_ext_adopt_view';
+COMMENT ON FUNCTION _stream_ext.adopt_view() IS
+	'trigger: makes a restored continuous view live';
+REVOKE ALL ON FUNCTION _stream_ext.adopt_view() FROM PUBLIC;
+
+CREATE TRIGGER adopt_view AFTER INSERT ON _stream_ext.continuous_view
+	FOR EACH ROW EXECUTE FUNCTION _stream_ext.adopt_view();
+ALTER TABLE _stream_ext.continuous_view ENABLE ALWAYS TRIGGER adopt_view;
+COMMENT ON TRIGGER adopt_view ON _stream_ext.continuous_view IS
+	'makes a restored continuous view live';
+
+/*
+ * Every flush updates one row, so pages are kept nearly empty for HOT.  Not
+ * dumped: a position means nothing in another cluster.
+ */
+CREATE TABLE _stream_ext.view_position (
+	view regclass NOT NULL,
+	lsn pg_lsn NOT NULL,
+	restart_lsn pg_lsn NOT NULL,
+	max_window timestamptz NOT NULL,
+	any_group boolean NOT NULL,
+	system_identifier bigint NOT NULL,
+	timeline integer NOT NULL,
+	database oid NOT NULL,
+	CONSTRAINT view_position_pkey PRIMARY KEY (view)
+) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
+COMMENT ON TABLE _stream_ext.view_position IS
+	'how far the storage of each continuous view has got in the WAL';
+REVOKE ALL ON TABLE _stream_ext.view_position FROM PUBLIC;
+
+CREATE TABLE _stream_ext.dead_letter (
+	view regclass NOT NULL,
+	stream regclass NOT NULL,
+	"row" text,
+	sqlstate text NOT NULL,
+	message text NOT NULL,
+	lsn pg_lsn NOT NULL,
+	commit_time timestamptz NOT NULL
+);
+CREATE INDEX dead_letter_view_idx ON _stream_ext.dead_letter (view);
+COMMENT ON TABLE _stream_ext.dead_letter IS
+	'rows that a continuous view could not process, with the reason';
+REVOKE ALL ON TABLE _stream_ext.dead_letter FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('_stream_ext.dead_letter', '');
+
+/* Rows of a stream are shown to its owner only: they are the stream's data. */
+CREATE VIEW @extschema@.stream_dead_letter WITH (security_barrier) AS
+	SELECT d.view, d.stream, d."row", d.sqlstate, d.message, d.lsn, d.commit_time
+	FROM _stream_ext.dead_letter d
+	JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.stream::pg_catalog.oid
+	WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE');
+COMMENT ON VIEW @extschema@.stream_dead_letter IS
+	'rows of your streams that a continuous view could not process';
+REVOKE ALL ON TABLE @extschema@.stream_dead_letter FROM PUBLIC;
+GRANT SELECT ON TABLE @extschema@.stream_dead_letter TO PUBLIC;
+
+CREATE TABLE _stream_ext.quarantine (
+	view regclass NOT NULL,
+	keys text NOT NULL,
+	sqlstate text NOT NULL,
+	message text NOT NULL,
+	lsn pg_lsn NOT NULL,
+	quarantine_time timestamptz NOT NULL
+);
+CREATE INDEX quarantine_view_idx ON _stream_ext.quarantine (view);
+COMMENT ON TABLE _stream_ext.quarantine IS
+	'groups that could not be written to the storage of a continuous view';
+REVOKE ALL ON TABLE _stream_ext.quarantine FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('_stream_ext.quarantine', '');

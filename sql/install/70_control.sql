@@ -1,0 +1,38 @@
+
+/* ---- control: waiting for views, stopping and starting them ---- */
+
+CREATE FUNCTION @extschema@.stream_sync(timeout interval DEFAULT '1 minute') RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stream_ext_sync';
+COMMENT ON FUNCTION @extschema@.stream_sync(interval) IS
+    'waits until every running continuous view of this database holds what was committed before the call';
+REVOKE ALL ON FUNCTION @extschema@.stream_sync(interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.stream_sync(interval) TO PUBLIC;
+
+-- for owners of the view only: checked inside, as ALTER does
+CREATE FUNCTION @extschema@.stream_flush(view regclass, timeout interval DEFAULT '1 minute') RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stream_ext_flush';
+COMMENT ON FUNCTION @extschema@.stream_flush(regclass, interval) IS
+    'waits until what the continuous view holds is in its storage';
+REVOKE ALL ON FUNCTION @extschema@.stream_flush(regclass, interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.stream_flush(regclass, interval) TO PUBLIC;
+
+CREATE FUNCTION @extschema@.stream_pause(view regclass) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stream_ext_pause';
+COMMENT ON FUNCTION @extschema@.stream_pause(regclass) IS
+    'stops a continuous view; it keeps its position and its WAL';
+REVOKE ALL ON FUNCTION @extschema@.stream_pause(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.stream_pause(regclass) TO PUBLIC;
+
+CREATE FUNCTION @extschema@.stream_resume(view regclass) RETURNS void
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stream_ext_resume';
+COMMENT ON FUNCTION @extschema@.stream_resume(regclass) IS
+    'lets a paused, failed or disabled continuous view read on from its position';
+REVOKE ALL ON FUNCTION @extschema@.stream_resume(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.stream_resume(regclass) TO PUBLIC;
+
+CREATE FUNCTION @extschema@.stream_accept_gap(view regclass, OUT lost_from pg_lsn, OUT lost_to pg_lsn)
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stream_ext_accept_gap';
+COMMENT ON FUNCTION @extschema@.stream_accept_gap(regclass) IS
+    'lets a continuous view whose WAL is gone go on from now; returns the part of the WAL that it lost';
+REVOKE ALL ON FUNCTION @extschema@.stream_accept_gap(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.stream_accept_gap(regclass) TO PUBLIC;

@@ -1,0 +1,144 @@
+
+/* ---- statistics: pg_stat_stream, pg_stat_stream_view, pg_stat_stream_worker ---- */
+
+CREATE FUNCTION _stream_ext.stat_stream(
+    OUT relid oid, OUT rows_in bigint, OUT batches_in bigint, OUT bytes_in bigint,
+    OUT rows_committed bigint, OUT rows_aborted bigint,
+    OUT last_commit_lsn pg_lsn, OUT last_commit_time timestamptz,
+    OUT backpressure_count bigint, OUT backpressure_time double precision,
+    OUT stats_reset timestamptz)
+    RETURNS SETOF record
+    LANGUAGE c STRICT VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'stream_ext_stat_stream';
+COMMENT ON FUNCTION _stream_ext.stat_stream() IS 'rows behind pg_stat_stream';
+-- functions in a view are checked against whoever reads it
+GRANT EXECUTE ON FUNCTION _stream_ext.stat_stream() TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.stat_view(
+    OUT viewid oid, OUT state text,
+    OUT rows_in bigint, OUT rows_processed bigint, OUT rows_filtered bigint,
+    OUT rows_late bigint, OUT rows_expired bigint, OUT rows_rejected bigint,
+    OUT dead_letters_dropped bigint,
+    OUT batches bigint, OUT apply_time double precision, OUT retries bigint,
+    OUT oversize_transactions bigint,
+    OUT generations integer, OUT memory_groups bigint, OUT memory_bytes bigint,
+    OUT generations_evicted bigint,
+    OUT flushes bigint, OUT flush_groups bigint, OUT flush_time double precision,
+    OUT flushes_memory bigint, OUT flush_failures bigint, OUT groups_quarantined bigint,
+    OUT last_flush_time timestamptz,
+    OUT applied_lsn pg_lsn, OUT restart_lsn pg_lsn, OUT lag_bytes bigint,
+    OUT last_commit_time timestamptz,
+    OUT latency_p50 double precision, OUT latency_p99 double precision,
+    OUT watermark timestamptz,
+    OUT last_error_time timestamptz, OUT last_error_sqlstate text, OUT last_error text,
+    OUT stats_reset timestamptz)
+    RETURNS SETOF record
+    LANGUAGE c STRICT VOLATILE PARALLEL RESTRICTED ROWS 10 AS 'MODULE_PATHNAME', 'stream_ext_stat_view';
+COMMENT ON FUNCTION _stream_ext.stat_view() IS 'rows behind pg_stat_stream_view';
+GRANT EXECUTE ON FUNCTION _stream_ext.stat_view() TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.stat_worker(
+    OUT pid integer, OUT datid oid, OUT worker_start_time timestamptz, OUT worker_starts bigint,
+    OUT last_exit_time timestamptz, OUT on_hold boolean,
+    OUT read_lsn pg_lsn, OUT restart_lsn pg_lsn, OUT retained_bytes bigint,
+    OUT last_commit_lsn pg_lsn, OUT oldest_xact_lsn pg_lsn,
+    OUT transactions bigint, OUT transactions_reread bigint, OUT wal_bytes_read bigint,
+    OUT slot_advances bigint)
+    RETURNS SETOF record
+    LANGUAGE c STRICT VOLATILE PARALLEL RESTRICTED ROWS 2 AS 'MODULE_PATHNAME', 'stream_ext_stat_worker';
+COMMENT ON FUNCTION _stream_ext.stat_worker() IS 'rows behind pg_stat_stream_worker';
+GRANT EXECUTE ON FUNCTION _stream_ext.stat_worker() TO PUBLIC;
+
+CREATE VIEW @extschema@.pg_stat_stream AS
+    SELECT c.oid AS relid, n.nspname AS schemaname, c.relname AS streamname,
+           coalesce(s.rows_in, 0) AS rows_in,
+           coalesce(s.batches_in, 0) AS batches_in,
+           coalesce(s.bytes_in, 0) AS bytes_in,
+           coalesce(s.rows_committed, 0) AS rows_committed,
+           coalesce(s.rows_aborted, 0) AS rows_aborted,
+           s.last_commit_lsn, s.last_commit_time,
+           coalesce(s.backpressure_count, 0) AS backpressure_count,
+           coalesce(s.backpressure_time, 0) AS backpressure_time,
+           s.stats_reset
+    FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_am a ON a.oid OPERATOR(pg_catalog.=) c.relam
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    LEFT JOIN _stream_ext.stat_stream() s ON s.relid OPERATOR(pg_catalog.=) c.oid
+    WHERE a.amname OPERATOR(pg_catalog.=) 'stream' AND c.relkind OPERATOR(pg_catalog.=) 'r';
+COMMENT ON VIEW @extschema@.pg_stat_stream IS
+    'statistics: one row for each stream of this database';
+REVOKE ALL ON @extschema@.pg_stat_stream FROM PUBLIC;
+GRANT SELECT ON @extschema@.pg_stat_stream TO PUBLIC;
+
+/*
+ * A worker keeps state "lagging" to itself; every other state is durable.
+ * Texts of errors may tell of data, so they are for the owner and monitors.
+ */
+CREATE VIEW @extschema@.pg_stat_stream_view AS
+    SELECT c.oid AS relid, n.nspname AS schemaname, c.relname AS viewname, v.stream AS stream,
+           CASE WHEN v.state OPERATOR(pg_catalog.=) 'running' AND s.state OPERATOR(pg_catalog.=) 'lagging'
+                THEN s.state ELSE v.state END AS state,
+           coalesce(s.rows_in, 0) AS rows_in,
+           coalesce(s.rows_processed, 0) AS rows_processed,
+           coalesce(s.rows_filtered, 0) AS rows_filtered,
+           coalesce(s.rows_late, 0) AS rows_late,
+           coalesce(s.rows_expired, 0) AS rows_expired,
+           coalesce(s.rows_rejected, 0) AS rows_rejected,
+           coalesce(s.dead_letters_dropped, 0) AS dead_letters_dropped,
+           coalesce(s.batches, 0) AS batches,
+           coalesce(s.apply_time, 0) AS apply_time,
+           coalesce(s.retries, 0) AS retries,
+           coalesce(s.oversize_transactions, 0) AS oversize_transactions,
+           coalesce(s.generations, 0) AS generations,
+           coalesce(s.memory_groups, 0) AS memory_groups,
+           coalesce(s.memory_bytes, 0) AS memory_bytes,
+           coalesce(s.generations_evicted, 0) AS generations_evicted,
+           coalesce(s.flushes, 0) AS flushes,
+           coalesce(s.flush_groups, 0) AS flush_groups,
+           coalesce(s.flush_time, 0) AS flush_time,
+           coalesce(s.flushes_memory, 0) AS flushes_memory,
+           coalesce(s.flush_failures, 0) AS flush_failures,
+           coalesce(s.groups_quarantined, 0) AS groups_quarantined,
+           s.last_flush_time,
+           coalesce(s.applied_lsn, p.lsn) AS applied_lsn,
+           p.lsn AS flushed_lsn,
+           coalesce(s.restart_lsn, p.restart_lsn) AS restart_lsn,
+           s.lag_bytes,
+           CASE WHEN s.lag_bytes OPERATOR(pg_catalog.>) 0
+                THEN pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) s.last_commit_time
+                WHEN s.lag_bytes OPERATOR(pg_catalog.=) 0
+                THEN interval '0' END AS lag_time,
+           s.last_commit_time,
+           s.latency_p50, s.latency_p99,
+           s.watermark,
+           s.last_error_time, s.last_error_sqlstate,
+           CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
+                     OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
+                THEN coalesce(s.last_error, v.state_message) END AS last_error,
+           s.stats_reset
+    FROM _stream_ext.continuous_view v
+    JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) v.view::pg_catalog.oid
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    LEFT JOIN _stream_ext.view_position p ON p.view::pg_catalog.oid OPERATOR(pg_catalog.=) c.oid
+    LEFT JOIN _stream_ext.stat_view() s ON s.viewid OPERATOR(pg_catalog.=) c.oid;
+COMMENT ON VIEW @extschema@.pg_stat_stream_view IS
+    'statistics: one row for each continuous view of this database';
+REVOKE ALL ON @extschema@.pg_stat_stream_view FROM PUBLIC;
+GRANT SELECT ON @extschema@.pg_stat_stream_view TO PUBLIC;
+
+CREATE VIEW @extschema@.pg_stat_stream_worker AS
+    SELECT w.pid, w.datid, d.datname, w.worker_start_time, w.worker_starts, w.last_exit_time,
+           w.on_hold, w.read_lsn, w.restart_lsn, w.retained_bytes, w.last_commit_lsn,
+           w.oldest_xact_lsn, w.transactions, w.transactions_reread, w.wal_bytes_read, w.slot_advances
+    FROM _stream_ext.stat_worker() w
+    LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) w.datid;
+COMMENT ON VIEW @extschema@.pg_stat_stream_worker IS
+    'statistics: one row for each database of the cluster that has streams, with its stream worker';
+REVOKE ALL ON @extschema@.pg_stat_stream_worker FROM PUBLIC;
+GRANT SELECT ON @extschema@.pg_stat_stream_worker TO PUBLIC;
+
+CREATE FUNCTION @extschema@.pg_stat_reset_stream(relation regclass DEFAULT NULL) RETURNS void
+    LANGUAGE c CALLED ON NULL INPUT VOLATILE PARALLEL RESTRICTED
+    AS 'MODULE_PATHNAME', 'stream_ext_stat_reset';
+COMMENT ON FUNCTION @extschema@.pg_stat_reset_stream(regclass) IS
+    'statistics: sets the counters of a stream, a continuous view, or all of this database, to zero';
+REVOKE ALL ON FUNCTION @extschema@.pg_stat_reset_stream(regclass) FROM PUBLIC;

@@ -1,0 +1,16 @@
+/*
+ * adopt.h - a view that came with a dump or a copied database becomes ours.
+ */
+#ifndef STREAM_EXT_ADOPT_H
+#define STREAM_EXT_ADOPT_H
+
+#include "catalog/view_catalog.h"
+
+/*
+ * Binds the parts to their view and lets the view go on at lsn, a position of
+ * this system and database.  Harmless for a view that has both already.
+ * Returns the position.
+ */
+extern ViewPosition catalog_adopt_view(const ViewCatalog *view, XLogRecPtr lsn);
+
+#endif							/* STREAM_EXT_ADOPT_H */

@@ -1,0 +1,166 @@
+/*
+ * alter_view.c - ALTER and REFRESH MATERIALIZED VIEW of continuous views.
+ *
+ * Renaming, SET SCHEMA and OWNER TO are core's ALTER VIEW; what is left is
+ * to set options and to let the parts follow the owner.
+ *
+ * Locking: AccessExclusiveLock on the view, as core's ALTER; its rule may be
+ * replaced.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "commands/tablecmds.h"
+#include "miscadmin.h"
+#include "rewrite/rewriteHandler.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+
+#include "catalog/owner.h"
+#include "catalog/view_catalog.h"
+#include "compat.h"
+#include "ddl/alter_view.h"
+#include "ddl/view_options.h"
+#include "ddl/view_parts.h"
+#include "flush/flush.h"
+#include "query/stream_query.h"
+
+/* Returns whether the subcommand sets or resets options of relations. */
+static bool
+is_options_command(const AlterTableCmd *cmd)
+{
+	return cmd->subtype == AT_SetRelOptions ||
+		cmd->subtype == AT_ResetRelOptions ||
+		cmd->subtype == AT_ReplaceRelOptions;
+}
+
+/* Returns whether all that the statement does is to set or reset stream.* options. */
+bool
+alter_view_sets_options(const AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		if (!is_options_command(cmd) || !view_options_present((List *) cmd->def))
+			return false;
+	}
+	return true;
+}
+
+/* Refuses what ALTER VIEW allows but a continuous view does not survive. */
+void
+alter_view_check(const AlterTableStmt *stmt)
+{
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		if (is_options_command(lfirst_node(AlterTableCmd, lc)))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot change these options of continuous view \"%s\"",
+							stmt->relation->relname),
+					 errhint("The options of a continuous view are stream.partition_width and stream.retention; set them in a statement of their own.")));
+	}
+}
+
+/* Returns the view's query, analysed as the view's owner. */
+static StreamQuery *
+analyze_definition(const ViewCatalog *view)
+{
+	Relation	definition = table_open(view->definition, AccessShareLock);
+	Query	   *query = copyObject(get_view_query(definition));
+	OwnerScope	scope;
+	StreamQuery *sq;
+
+	AcquireRewriteLocks(query, false, false);
+	owner_enter(&scope, view);
+	sq = query_analyze(query);
+	owner_leave(&scope);
+	table_close(definition, NoLock);
+	return sq;
+}
+
+/* Returns the options after the statement. */
+static ContinuousOptions
+changed_options(const ViewCatalog *view, const AlterTableStmt *stmt)
+{
+	ContinuousOptions options = view->options;
+	ListCell   *lc;
+
+	foreach(lc, stmt->cmds)
+	{
+		AlterTableCmd *cmd = lfirst_node(AlterTableCmd, lc);
+
+		view_options_apply(&options, (List *) cmd->def,
+						   cmd->subtype == AT_ResetRelOptions);
+	}
+	return options;
+}
+
+/* Sets or resets stream.* options; the retention is part of the view's rule. */
+void
+alter_view_set_options(const AlterTableStmt *stmt)
+{
+	Oid			viewid = RangeVarGetRelidExtended(stmt->relation, AccessExclusiveLock, 0,
+												  RangeVarCallbackOwnsRelation, NULL);
+	ViewCatalog *view = catalog_get_view(viewid);
+	StreamQuery *sq;
+
+	if (view == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("continuous view \"%s\" does not exist", stmt->relation->relname)));
+
+	sq = analyze_definition(view);
+	view->options = changed_options(view, stmt);
+	storage_check_options(&view->options, sq->window_key >= 0);
+	view_parts_store_rule(view, sq, true);
+	catalog_set_options(viewid, &view->options);
+	CommandCounterIncrement();
+}
+
+/* After any ALTER: the parts follow the view's owner. */
+void
+alter_view_finish(Oid viewid)
+{
+	ViewCatalog *view = catalog_get_view(viewid);
+	HeapTuple	tuple;
+	bool		moved;
+
+	if (view == NULL)
+		return;
+	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(view->storage));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", view->storage);
+	moved = ((Form_pg_class) GETSTRUCT(tuple))->relowner != view->ownerid;
+	ReleaseSysCache(tuple);
+
+	if (moved)
+		view_parts_change_owner(view);
+}
+
+/* REFRESH has nothing to do, and says so; WITH NO DATA would mean to lose data. */
+void
+alter_view_refresh(const RefreshMatViewStmt *stmt, Oid viewid)
+{
+	if (!object_ownercheck(RelationRelationId, viewid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_MATVIEW, stmt->relation->relname);
+	if (stmt->skipData)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot empty continuous view \"%s\"", stmt->relation->relname),
+				 errhint("Drop the view and create it again.")));
+	ereport(NOTICE,
+			(errmsg("continuous view \"%s\" is always up to date, nothing to refresh",
+					stmt->relation->relname)));
+}

@@ -1,0 +1,20 @@
+/*
+ * view_options.h - WITH (stream....) of a continuous view.
+ */
+#ifndef STREAM_EXT_VIEW_OPTIONS_H
+#define STREAM_EXT_VIEW_OPTIONS_H
+
+#include "catalog/view_catalog.h"
+#include "nodes/pg_list.h"
+
+/*
+ * Sets (or, reset, clears) in *options what the DefElems say; an option that
+ * we do not know is an ERROR with a hint.  Values are not judged here: see
+ * storage_check_options().
+ */
+extern void view_options_apply(ContinuousOptions *options, List *defelems, bool reset);
+
+/* Returns whether some DefElem is in the namespace "stream". */
+extern bool view_options_present(List *defelems);
+
+#endif							/* STREAM_EXT_VIEW_OPTIONS_H */

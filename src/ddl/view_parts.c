@@ -1,0 +1,258 @@
+/*
+ * view_parts.c - the relations a continuous view consists of.
+ *
+ * definition_<oid>, storage_<oid> and memory_<oid> in _stream_ext, where <oid>
+ * is the view's.  Users have no rights in that schema, so parts are made with
+ * the rights of the bootstrap superuser and then given to the view's owner.
+ * The schema is also what keeps the owner's hands off them: without USAGE
+ * nobody can name a part in ALTER, DROP, GRANT, CREATE TRIGGER or DML.  Who was
+ * granted USAGE is stopped by ddl/part_guard.c.
+ *
+ * The parts belong to the owner, not to the superuser, because ANALYZE and
+ * index expressions run code as a table's owner, and the key types of a view
+ * may bring the owner's code.
+ *
+ * SQL text is run as subcommands of the user's statement: event triggers see
+ * one command with its parts, at its end, as the user.
+ *
+ * Locking: whatever DDL takes; new relations are ours until commit.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_authid_d.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_rewrite.h"
+#include "commands/tablecmds.h"
+#include "commands/view.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/analyze.h"
+#include "rewrite/rewriteSupport.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "catalog/owner.h"
+#include "catalog/part_dependency.h"
+#include "compat.h"
+#include "ddl/view_parts.h"
+#include "flush/flush.h"
+
+#define PART_SCHEMA "_stream_ext"
+
+/* Being the system for a while. */
+typedef struct SystemScope
+{
+	Oid			userid;
+	int			context;
+	int			nestlevel;
+} SystemScope;
+
+/*
+ * Becomes the bootstrap superuser with a pinned search_path; no user code may
+ * run until system_leave().  An error's abort restores both.
+ */
+static void
+system_enter(SystemScope *scope, const char *tablespace)
+{
+	GetUserIdAndSecContext(&scope->userid, &scope->context);
+	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
+						   scope->context | SECURITY_LOCAL_USERID_CHANGE);
+	scope->nestlevel = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("default_tablespace", tablespace ? tablespace : "",
+							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* Becomes the user again. */
+static void
+system_leave(SystemScope *scope)
+{
+	AtEOXact_GUC(false, scope->nestlevel);
+	SetUserIdAndSecContext(scope->userid, scope->context);
+}
+
+/* Runs utility statements as subcommands of the statement that is running. */
+static void
+run_subcommands(const char *sql)
+{
+	ListCell   *lc;
+
+	foreach(lc, pg_parse_query(sql))
+	{
+		PlannedStmt *wrapper = makeNode(PlannedStmt);
+
+		wrapper->commandType = CMD_UTILITY;
+		wrapper->canSetTag = false;
+		wrapper->utilityStmt = lfirst_node(RawStmt, lc)->stmt;
+		wrapper->stmt_location = -1;
+		ProcessUtility(wrapper, sql, false, PROCESS_UTILITY_SUBCOMMAND,
+					   NULL, NULL, None_Receiver, NULL);
+		CommandCounterIncrement();
+	}
+}
+
+/*
+ * Returns a name for a part, without schema.  A restored part keeps the name
+ * with the oid its view had elsewhere, so the first choice may be taken.
+ */
+static char *
+part_name(const char *part, Oid viewid)
+{
+	char	   *name = psprintf("%s_%u", part, viewid);
+
+	for (int i = 1; OidIsValid(get_relname_relid(name, catalog_schema_oid())); i++)
+		name = psprintf("%s_%u_%d", part, viewid, i);
+	return name;
+}
+
+/* Returns the column definitions for a query's target list. */
+static List *
+column_definitions(List *target_list)
+{
+	List	   *columns = NIL;
+	ListCell   *lc;
+
+	foreach(lc, target_list)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		Node	   *expr = (Node *) tle->expr;
+		ColumnDef  *column;
+
+		if (tle->resjunk)
+			continue;
+		column = makeColumnDef(tle->resname, exprType(expr), exprTypmod(expr),
+							   exprCollation(expr));
+		if (!OidIsValid(column->collOid) && type_is_collatable(exprType(expr)))
+			ereport(ERROR,
+					(errcode(ERRCODE_INDETERMINATE_COLLATION),
+					 errmsg("could not determine which collation to use for view column \"%s\"",
+							column->colname),
+					 errhint("Use the COLLATE clause to set the collation explicitly.")));
+		columns = lappend(columns, column);
+	}
+	return columns;
+}
+
+/* Makes a view without a rule; see view_parts.h. */
+Oid
+view_parts_define_view(RangeVar *name, List *target_list, Oid ownerid)
+{
+	CreateStmt *create = makeNode(CreateStmt);
+	ObjectAddress address;
+
+	create->relation = name;
+	create->tableElts = column_definitions(target_list);
+	create->oncommit = ONCOMMIT_NOOP;
+	address = DefineRelation(create, RELKIND_VIEW, ownerid, NULL, NULL);
+	CommandCounterIncrement();
+	return address.objectId;
+}
+
+/* Returns the oid of a part that was just made. */
+static Oid
+part_oid(const char *name)
+{
+	Oid			relid = get_relname_relid(name, catalog_schema_oid());
+
+	if (!OidIsValid(relid))
+		elog(ERROR, "relation \"%s\" was not created", name);
+	return relid;
+}
+
+/* Gives a relation, and its partitions, to a role. */
+static void
+give_relation(Oid relid, Oid ownerid)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, AccessExclusiveLock, NULL))
+		ATExecChangeOwner(lfirst_oid(lc), ownerid, true, AccessExclusiveLock);
+	CommandCounterIncrement();
+}
+
+/* Makes definition, storage and memory; see view_parts.h. */
+void
+view_parts_create(ViewCatalog *view, const StreamQuery *sq, const char *tablespace)
+{
+	char	   *storage = part_name("storage", view->viewid);
+	char	   *memory = part_name("memory", view->viewid);
+	RangeVar   *definition = makeRangeVar(PART_SCHEMA, part_name("definition", view->viewid), -1);
+	SystemScope scope;
+
+	Assert(OidIsValid(view->viewid) && OidIsValid(view->ownerid));
+	system_enter(&scope, tablespace);
+
+	view->definition = view_parts_define_view(definition, sq->query->targetList, view->ownerid);
+	StoreViewQuery(view->definition, copyObject(sq->query), false);
+	CommandCounterIncrement();
+
+	run_subcommands(storage_create_sql(sq, storage));
+	run_subcommands(psprintf("CREATE FOREIGN TABLE %s.%s (%s) SERVER stream_memory",
+							 PART_SCHEMA, quote_identifier(memory),
+							 query_storage_columns_sql(sq)));
+	view->storage = part_oid(storage);
+	view->memory = part_oid(memory);
+	give_relation(view->storage, view->ownerid);
+	give_relation(view->memory, view->ownerid);
+
+	system_leave(&scope);
+}
+
+/* Gives the query's columns the names that the view's columns have today. */
+static void
+rename_columns(StreamQuery *sq, Oid viewid)
+{
+	AttrNumber	attnum = 0;
+	ListCell   *lc;
+
+	foreach(lc, sq->query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (!tle->resjunk)
+			tle->resname = get_attname(viewid, ++attnum, false);
+	}
+}
+
+/* Writes the rule of the view that users read; see view_parts.h. */
+void
+view_parts_store_rule(const ViewCatalog *view, StreamQuery *sq, bool replace)
+{
+	SystemScope scope;
+	char	   *sql;
+	Query	   *query;
+
+	system_enter(&scope, NULL);
+	rename_columns(sq, view->viewid);
+	sql = query_view_sql(sq,
+						 quote_qualified_identifier(PART_SCHEMA, get_rel_name(view->storage)),
+						 quote_qualified_identifier(PART_SCHEMA, get_rel_name(view->memory)),
+						 view->options.retention);
+	query = parse_analyze_fixedparams(linitial_node(RawStmt, pg_parse_query(sql)),
+									  sql, NULL, 0, NULL);
+	StoreViewQuery(view->viewid, query, replace);
+	CommandCounterIncrement();
+	part_depend_on_whole(view);
+	system_leave(&scope);
+}
+
+/* Gives all parts to today's owner of the view. */
+void
+view_parts_change_owner(const ViewCatalog *view)
+{
+	give_relation(view->definition, view->ownerid);
+	give_relation(view->storage, view->ownerid);
+	give_relation(view->memory, view->ownerid);
+	catalog_touch();
+}

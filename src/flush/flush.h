@@ -1,0 +1,63 @@
+/*
+ * flush.h - writing groups to a view's storage, one transaction.
+ *
+ * Runs inside a transaction that the worker has started; switches to the
+ * view's owner wherever user code may run.  Uses table and index access
+ * methods directly: no triggers, rules or policies run.
+ */
+#ifndef STREAM_EXT_FLUSH_H
+#define STREAM_EXT_FLUSH_H
+
+#include "catalog/view_catalog.h"
+#include "query/stream_query.h"
+#include "state/group.h"
+
+/*
+ * Returns the SQL (several statements) that creates the storage called name
+ * (unquoted, without schema) in _stream_ext, with its key index; the caller
+ * runs it with SPI as a superuser and gives every table of it (see
+ * find_all_inheritors) to the view's owner.
+ *
+ * Without a window it is one table.  With a window it is
+ *	 name			PARTITION BY LIST ((k<w> IS NULL))
+ *	   name_null	the groups whose window is NULL
+ *	   name_range	PARTITION BY RANGE (k<w>), partitions are made by the flush
+ * so that one name is the whole storage and no range partition is DEFAULT.
+ */
+extern char *storage_create_sql(const StreamQuery *sq, const char *name);
+
+/* Refuses a bad stream.retention or stream.partition_width; for CREATE and ALTER. */
+extern void storage_check_options(const ContinuousOptions *options, bool has_window);
+
+typedef struct FlushWriter FlushWriter;
+
+/* Opens storage for writing.  Position is the view's (for "windows never flushed"). */
+extern FlushWriter *flush_begin(const ViewCatalog *view, GroupDesc *desc, const ViewPosition *position);
+
+/*
+ * Adds groups to storage: sorted by partition and key; new ones inserted in
+ * bulk, known ones combined.  May be called several times in a transaction.
+ * Returns through *quarantined the number of groups that could not be written
+ * (kept in _stream_ext.quarantine with the reason).
+ */
+extern void flush_groups(FlushWriter *writer, MinimalTuple *groups, uint32 ngroups, uint64 *quarantined);
+
+/* Writes the position (end of what storage now holds) and closes. */
+extern void flush_finish(FlushWriter *writer, XLogRecPtr lsn, XLogRecPtr restart_lsn);
+
+/*
+ * Groups of windows that start before this are expired: hidden from readers
+ * and counted when they arrive.  DT_NOBEGIN without retention.  As stored:
+ * UTC, also for windows of type timestamp.
+ */
+extern int64 retention_horizon(const ContinuousOptions *options);
+
+/*
+ * Detaches and drops the partitions that retention has expired.  Called
+ * outside any transaction; uses several of its own.  Waits for locks at most
+ * lock_timeout_ms each and leaves the rest for the next call; returns false
+ * if something was left.
+ */
+extern bool retention_drop_expired(const ViewCatalog *view, int lock_timeout_ms);
+
+#endif							/* STREAM_EXT_FLUSH_H */

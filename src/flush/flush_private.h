@@ -1,0 +1,67 @@
+/*
+ * flush_private.h - what the files of flush/ share.
+ */
+#ifndef STREAM_EXT_FLUSH_PRIVATE_H
+#define STREAM_EXT_FLUSH_PRIVATE_H
+
+#include "executor/tuptable.h"
+#include "utils/sortsupport.h"
+
+#include "flush/flush.h"
+#include "flush/partition.h"
+
+/*
+ * Room for later versions of a row on its page, so that updates are HOT: a
+ * group of a window is updated a few times, a running total at every flush.
+ */
+#define STORAGE_WINDOW_FILLFACTOR	90
+#define STORAGE_TOTALS_FILLFACTOR	60
+
+/* A group on its way to storage; 24 bytes, because sorting moves it. */
+typedef struct FlushEntry
+{
+	MinimalTuple tuple;
+	Datum		first_key;		/* of the index, perhaps abbreviated */
+	int32		slot;			/* of the PartitionMap; 0 without a window */
+	bool		first_isnull;
+	bool		is_new;			/* storage does not have it: no look-up */
+} FlushEntry;
+
+struct FlushWriter
+{
+	const ViewCatalog *view;
+	GroupDesc  *desc;
+	ViewPosition position;		/* as it will be written */
+	PartitionMap *partitions;	/* NULL without a window */
+	int64		far_future;		/* windows from here on do not move max_window */
+
+	/* what storage held before the current flush_groups() */
+	bool		known_any;
+	int64		known_max_window;
+
+	int			nkeys;
+	int		   *index_keys;		/* key number at each index position */
+	SortSupport sort_keys;		/* nkeys; the first may be abbreviated */
+	struct SortSupportData *first_key_full; /* the first one, unabbreviated */
+
+	MemoryContext context;		/* lives as long as the writer */
+	MemoryContext call_context; /* reset by each flush_groups() */
+	MemoryContext row_context;	/* reset by each group combined */
+	uint64		quarantined;
+};
+
+/* storage.c */
+extern int	storage_index_key(int nkeys, int window_key, int position);
+
+/* flush_sort.c */
+extern void flush_sort_init(FlushWriter *writer);
+extern Datum flush_entry_key(const FlushWriter *writer, MinimalTuple tuple, int position, bool *isnull);
+extern void flush_sort_prepare(FlushWriter *writer, FlushEntry *entry);
+
+/* By slot, then index order. Runs comparison functions of the key types. */
+extern void flush_sort(FlushWriter *writer, FlushEntry *entries, uint32 nentries);
+
+/* flush_write.c: entries of one slot, sorted. Runs user code, may fail on any of them. */
+extern void flush_write(FlushWriter *writer, Oid relid, FlushEntry *entries, uint32 nentries);
+
+#endif							/* STREAM_EXT_FLUSH_PRIVATE_H */

@@ -1,0 +1,276 @@
+/*
+ * retention.c - windows that a view no longer keeps.
+ *
+ * Three things use one horizon, "now - retention" reckoned in UTC whatever a
+ * session's TimeZone is: the view hides older windows at once (the SQL
+ * functions below stand in its text), the worker counts older rows instead of
+ * applying them, and partitions that lie wholly before it are dropped.  A
+ * coarse partition that is only partly expired stays as a whole: its rows are
+ * hidden, and deleting them one by one would cost more WAL and vacuum than
+ * the space is worth.
+ *
+ * A partition is dropped in two steps, each in transactions of its own:
+ * DETACH CONCURRENTLY, which readers do not notice, then DROP of a table that
+ * nobody can reach any more.  Whatever a lock timeout or a crash leaves behind
+ * (a pending detach, a detached table) is the first thing the next call does.
+ *
+ * Locking: SHARE UPDATE EXCLUSIVE on the range parent; ACCESS EXCLUSIVE on
+ * the partition, after its last reader.  Each wait is bounded.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/dependency.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_depend.h"
+#include "catalog/pg_inherits.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "tcop/utility.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/portal.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "clock.h"
+#include "flush/flush_private.h"
+
+STREAM_FUNCTION(stream_ext_retention_horizon);
+
+/*
+ * Returns the moment before which windows are expired.
+ */
+static int64
+horizon_at(TimestampTz now, Interval *retention)
+{
+	return DatumGetTimestamp(DirectFunctionCall2(timestamp_mi_interval,
+												 TimestampGetDatum((Timestamp) now),
+												 IntervalPGetDatum(retention)));
+}
+
+/*
+ * SQL: retention_horizon(interval) and retention_horizon_utc(interval); the
+ * same for the whole of a statement, so that a group is hidden in storage and
+ * in memory alike.
+ */
+Datum
+stream_ext_retention_horizon(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TIMESTAMP(horizon_at(clock_statement(), PG_GETARG_INTERVAL_P(0)));
+}
+
+/*
+ * Returns the moment before which windows of a view are expired now.
+ */
+int64
+retention_horizon(const ContinuousOptions *options)
+{
+	Datum		interval;
+
+	if (options->retention == NULL)
+		return DT_NOBEGIN;
+	interval = DirectFunctionCall3(interval_in, CStringGetDatum(options->retention),
+								   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	return horizon_at(clock_now(), DatumGetIntervalP(interval));
+}
+
+/*
+ * Says whether relid is a table that was a partition and is detached.
+ */
+static bool
+is_detached_table(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class form;
+	bool		result;
+
+	if (!HeapTupleIsValid(tuple))
+		return false;
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	result = form->relkind == RELKIND_RELATION && !form->relispartition;
+	ReleaseSysCache(tuple);
+	return result;
+}
+
+/*
+ * Returns a detached table of this storage, or InvalidOid: partitions depend
+ * on the storage itself, also after they were detached.
+ */
+static Oid
+find_detached_table(Oid storage)
+{
+	Relation	depend = table_open(DependRelationId, AccessShareLock);
+	Oid			found = InvalidOid;
+	ScanKeyData keys[2];
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&keys[0], Anum_pg_depend_refclassid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(RelationRelationId));
+	ScanKeyInit(&keys[1], Anum_pg_depend_refobjid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(storage));
+	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
+	while (!OidIsValid(found) && HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+
+		if (form->classid == RelationRelationId && form->deptype == DEPENDENCY_AUTO &&
+			is_detached_table(form->objid))
+			found = form->objid;
+	}
+	systable_endscan(scan);
+	table_close(depend, AccessShareLock);
+	return found;
+}
+
+/*
+ * Returns the statement that takes the next step towards dropping what is
+ * expired, in CurrentMemoryContext, or NULL if nothing is left to do.
+ */
+static char *
+next_step_sql(Oid storage, int64 horizon)
+{
+	Oid			detached = find_detached_table(storage);
+	PartitionAxis axis = {0};
+	Oid			parent;
+	int			expired = -1;
+
+	if (OidIsValid(detached))
+		return psprintf("DROP TABLE _stream_ext.%s", quote_identifier(get_rel_name(detached)));
+
+	parent = partition_read_axis(storage, &axis);
+	for (int i = 0; i < axis.nranges; i++)
+	{
+		if (PartitionHasPendingDetach(axis.ranges[i].relid))
+			return psprintf("ALTER TABLE _stream_ext.%s DETACH PARTITION _stream_ext.%s FINALIZE",
+							quote_identifier(get_rel_name(parent)),
+							quote_identifier(get_rel_name(axis.ranges[i].relid)));
+		if (expired < 0 && axis.ranges[i].last < horizon)
+			expired = i;
+	}
+	if (expired < 0)
+		return NULL;
+	return psprintf("ALTER TABLE _stream_ext.%s DETACH PARTITION _stream_ext.%s CONCURRENTLY",
+					quote_identifier(get_rel_name(parent)),
+					quote_identifier(get_rel_name(axis.ranges[expired].relid)));
+}
+
+/*
+ * Runs a statement as a client would, alone in its transaction: DETACH
+ * CONCURRENTLY commits in the middle and wants to be at the top level.
+ * PortalContext must outlive that commit.
+ */
+static void
+run_top_level(const char *sql, MemoryContext context)
+{
+	PlannedStmt *statement = makeNode(PlannedStmt);
+
+	statement->commandType = CMD_UTILITY;
+	statement->utilityStmt = linitial_node(RawStmt, pg_parse_query(sql))->stmt;
+
+	PushActiveSnapshot(GetTransactionSnapshot());
+	ProcessUtility(statement, sql, false, PROCESS_UTILITY_TOPLEVEL, NULL, NULL,
+				   None_Receiver, NULL);
+	MemoryContextSwitchTo(context);
+	if (ActiveSnapshotSet())
+		PopActiveSnapshot();
+}
+
+/*
+ * Takes one step; returns false if nothing was left to do.
+ */
+static bool
+take_step(const ContinuousOptions *options, Oid storage, MemoryContext context)
+{
+	char	   *sql;
+
+	StartTransactionCommand();
+	MemoryContextSwitchTo(context);
+	PushActiveSnapshot(GetTransactionSnapshot());
+	sql = next_step_sql(storage, retention_horizon(options));
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	if (sql == NULL)
+		return false;
+
+	StartTransactionCommand();
+	MemoryContextSwitchTo(context);
+	run_top_level(sql, context);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(context);
+	return true;
+}
+
+/*
+ * Takes steps until nothing is left; false if a lock was not to be had.
+ */
+static bool
+take_all_steps(const ContinuousOptions *options, Oid storage, MemoryContext context)
+{
+	bool volatile done = true;
+
+	PG_TRY();
+	{
+		while (take_step(options, storage, context))
+			CHECK_FOR_INTERRUPTS();
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE &&
+			error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
+			PG_RE_THROW();
+		FlushErrorState();
+		AbortCurrentTransaction();
+		done = false;
+	}
+	PG_END_TRY();
+	return done;
+}
+
+/*
+ * Detaches and drops the partitions that retention has expired.
+ */
+bool
+retention_drop_expired(const ViewCatalog *view, int lock_timeout_ms)
+{
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext old_portal = PortalContext;
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "retention",
+												  ALLOCSET_DEFAULT_SIZES);
+	int			old_timeout = LockTimeout;
+	bool		done = false;
+
+	Assert(!IsTransactionState());
+
+	/* a SET LOCAL would end at the commit inside DETACH CONCURRENTLY */
+	LockTimeout = lock_timeout_ms;
+	PortalContext = context;
+	PG_TRY();
+	{
+		done = take_all_steps(&view->options, view->storage, context);
+	}
+	PG_FINALLY();
+	{
+		LockTimeout = old_timeout;
+		PortalContext = old_portal;
+		MemoryContextSwitchTo(old);
+		MemoryContextDelete(context);
+	}
+	PG_END_TRY();
+	return done;
+}

@@ -1,0 +1,141 @@
+/*
+ * guc.c - the settings stream_ext.*, in one table.
+ *
+ * The table is sorted by name; doc/reference/settings.md describes each.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "miscadmin.h"
+#include "utils/guc.h"
+
+#include "compat.h"
+#include "guc.h"
+
+int			guc_apply_timeout_ms = 60000;
+int			guc_batch_size_kb = 32;
+int			guc_clock_offset_s = 0;
+int			guc_dead_letter_limit = 100000;
+int			guc_flush_interval_ms = 10000;
+int			guc_flush_wal_mb = 256;
+int			guc_lock_timeout_ms = 1000;
+int			guc_max_databases = 32;
+int			guc_max_lag_mb = 4096;
+int			guc_max_lag_timeout_ms = 60000;
+int			guc_max_partitions = 1000;
+int			guc_max_streams = 256;
+int			guc_max_views = 256;
+int			guc_read_timeout_ms = 10000;
+bool		guc_read_your_writes = true;
+int			guc_shared_memory_kb = 65536;
+int			guc_work_memory_kb = 65536;
+
+/* One integer setting. */
+typedef struct IntSetting
+{
+	const char *name;
+	const char *description;
+	const char *detail;
+	int		   *variable;
+	int			minimum;
+	int			maximum;
+	GucContext	context;
+	int			flags;
+} IntSetting;
+
+static const IntSetting int_settings[] = {
+	{"stream_ext.apply_timeout",
+		"Longest time one run of one view's query may take.",
+		"A view that exceeds it again and again is disabled. 0 turns the limit off.",
+	&guc_apply_timeout_ms, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS},
+	{"stream_ext.batch_size",
+		"Size at which a writer's rows become one WAL record.",
+		NULL,
+	&guc_batch_size_kb, 1, 1024, PGC_USERSET, GUC_UNIT_KB},
+	{"stream_ext.clock_offset",
+		"Shifts the clock that retention and event time see.",
+		"For tests.",
+	&guc_clock_offset_s, INT_MIN, INT_MAX, PGC_SUSET, GUC_UNIT_S | GUC_NOT_IN_SAMPLE},
+	{"stream_ext.dead_letter_limit",
+		"Number of dead letters kept for each view.",
+		"Further ones are only counted.",
+	&guc_dead_letter_limit, 0, INT_MAX, PGC_SIGHUP, 0},
+	{"stream_ext.flush_interval",
+		"Longest time groups stay in shared memory only.",
+		NULL,
+	&guc_flush_interval_ms, 10, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS},
+	{"stream_ext.flush_wal",
+		"Amount of WAL kept for a view that makes it flush.",
+		NULL,
+	&guc_flush_wal_mb, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB},
+	{"stream_ext.lock_timeout",
+		"Longest time the worker waits for a lock.",
+		"A view whose lock cannot be had is lagging and tries again; others go on.",
+	&guc_lock_timeout_ms, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS},
+	{"stream_ext.max_databases",
+		"Number of databases in the cluster that can have streams.",
+		NULL,
+	&guc_max_databases, 1, 1024, PGC_POSTMASTER, 0},
+	{"stream_ext.max_lag",
+		"WAL the slowest running view may be behind before writers wait.",
+		"-1 lets it grow without limit.",
+	&guc_max_lag_mb, -1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB},
+	{"stream_ext.max_lag_timeout",
+		"Longest time a writer waits because of stream_ext.max_lag.",
+		NULL,
+	&guc_max_lag_timeout_ms, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS},
+	{"stream_ext.max_partitions",
+		"Largest number of partitions of one view's storage.",
+		NULL,
+	&guc_max_partitions, 16, 100000, PGC_SIGHUP, 0},
+	{"stream_ext.max_streams",
+		"Number of streams in the cluster.",
+		NULL,
+	&guc_max_streams, 1, 65536, PGC_POSTMASTER, 0},
+	{"stream_ext.max_views",
+		"Number of continuous views in the cluster.",
+		NULL,
+	&guc_max_views, 1, 65536, PGC_POSTMASTER, 0},
+	{"stream_ext.read_timeout",
+		"Longest time a reader waits until a view shows what it must.",
+		NULL,
+	&guc_read_timeout_ms, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS},
+	{"stream_ext.shared_memory",
+		"Shared memory for the groups of all continuous views.",
+		"When it is full, groups are flushed to storage; nothing is lost.",
+	&guc_shared_memory_kb, 1024, INT_MAX, PGC_POSTMASTER, GUC_UNIT_KB},
+	{"stream_ext.work_memory",
+		"Memory of one stream worker for unfinished transactions, and again for the groups of one run.",
+		NULL,
+	&guc_work_memory_kb, 1024, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB},
+};
+
+/* Defines the settings and reserves their prefix. Called by _PG_init only. */
+void
+guc_define(void)
+{
+	for (int i = 0; i < lengthof(int_settings); i++)
+	{
+		const IntSetting *s = &int_settings[i];
+
+		/* loaded later, a library must not define these: it would be FATAL */
+		if (s->context == PGC_POSTMASTER && !process_shared_preload_libraries_in_progress)
+			continue;
+		DefineCustomIntVariable(s->name, s->description, s->detail,
+								s->variable, *s->variable,
+								s->minimum, s->maximum,
+								s->context, s->flags,
+								NULL, NULL, NULL);
+	}
+
+	DefineCustomBoolVariable("stream_ext.read_your_writes",
+							 "Readers wait until a view holds what their session committed.",
+							 NULL,
+							 &guc_read_your_writes, guc_read_your_writes,
+							 PGC_USERSET, 0,
+							 NULL, NULL, NULL);
+
+	if (process_shared_preload_libraries_in_progress)
+		MarkGUCPrefixReserved("stream_ext");
+}

@@ -1,0 +1,333 @@
+/*
+ * analyze.c - takes a continuous view's query apart.
+ *
+ * Keys and aggregates are found in the query as the user wrote it, because
+ * the view that users read is deparsed from it.  The inner query is built
+ * from the same expressions and then rewritten, so that ordinary views over
+ * the stream are expanded and policies of joined tables apply; the place of
+ * the stream is judged there.  The tree may come from parse analysis or from
+ * a rule.
+ *
+ * Memory: everything is allocated in CurrentMemoryContext.
+ * Failure: refuses with an error; nothing is left behind.
+ */
+#include "postgres.h"
+
+#include "compat.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "optimizer/tlist.h"
+#include "rewrite/rewriteHandler.h"
+#include "rewrite/rewriteManip.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/typcache.h"
+
+#include "aggregate/partial.h"
+#include "query/analyze.h"
+
+/* Sets the operators of one key; refuses a type that cannot be a key. */
+static void
+resolve_key_operators(QueryKey *key, const SortGroupClause *clause)
+{
+	TypeCacheEntry *type;
+
+	if (get_typtype(key->type) == TYPTYPE_PSEUDO)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("continuous views do not support group keys of type %s",
+						format_type_be(key->type)),
+				 errhint("Group by the columns of the record, or cast the value.")));
+
+	type = lookup_type_cache(key->type, TYPECACHE_EQ_OPR | TYPECACHE_HASH_PROC |
+							 TYPECACHE_CMP_PROC);
+	key->eqop = clause->eqop;
+	key->eqfn = get_opcode(clause->eqop);
+	key->hashfn = type->hash_proc;
+	key->btree_opclass = GetDefaultOpClass(key->type, BTREE_AM_OID);
+	if (!OidIsValid(key->hashfn) || !OidIsValid(type->cmp_proc) ||
+		!OidIsValid(key->btree_opclass) || type->eq_opr != key->eqop)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("continuous views do not support group keys of type %s",
+						format_type_be(key->type)),
+				 errdetail("A key needs the type's default hash and btree operator classes."),
+				 errhint("Group by a cast to another type, such as text.")));
+
+	/* the parser refuses GROUP BY where collations conflict */
+	Assert(OidIsValid(key->collation) || !type_is_collatable(key->type));
+}
+
+/* Fills sq->keys from GROUP BY; a key's column in the inner query is its index. */
+static void
+analyze_keys(StreamQuery *sq)
+{
+	List	   *clauses = sq->query->groupClause;
+	ListCell   *lc;
+
+	if (list_length(clauses) > INDEX_MAX_KEYS)
+		ereport(ERROR,
+				(errcode(ERRCODE_TOO_MANY_COLUMNS),
+				 errmsg("continuous views cannot have more than %d group keys", INDEX_MAX_KEYS),
+				 errhint("Combine several keys in an array or a jsonb value.")));
+
+	sq->has_group_by = (clauses != NIL);
+	sq->keys = palloc0(sizeof(QueryKey) * Max(list_length(clauses), 1));
+	foreach(lc, clauses)
+	{
+		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
+		QueryKey   *key = &sq->keys[sq->nkeys];
+
+		key->expr = get_sortgroupclause_expr(clause, sq->query->targetList);
+		key->type = exprType(key->expr);
+		key->typmod = exprTypmod(key->expr);
+		key->collation = exprCollation(key->expr);
+		key->column = sq->nkeys++;
+		resolve_key_operators(key, clause);
+	}
+	Assert(sq->nkeys == list_length(clauses));
+}
+
+typedef struct AggregateSearch
+{
+	int			sublevels_up;
+	List	   *aggrefs;		/* distinct, agglevelsup = 0 */
+} AggregateSearch;
+
+/* Collects the top query's aggregates, also where a subquery mentions them. */
+static bool
+collect_aggregates_walker(Node *node, void *context)
+{
+	AggregateSearch *search = (AggregateSearch *) context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, Aggref) && ((Aggref *) node)->agglevelsup == search->sublevels_up)
+	{
+		Aggref	   *aggref = copyObject((Aggref *) node);
+
+		IncrementVarSublevelsUp((Node *) aggref, -search->sublevels_up, 0);
+		Assert(aggref->agglevelsup == 0);
+		search->aggrefs = list_append_unique(search->aggrefs, aggref);
+		return false;
+	}
+	if (IsA(node, GroupingFunc))
+		analyze_refuse("GROUPING()", "Create one view per grouping set.");
+	if (IsA(node, Query))
+	{
+		bool		result;
+
+		search->sublevels_up++;
+		result = query_tree_walker((Query *) node, collect_aggregates_walker, context, 0);
+		search->sublevels_up--;
+		return result;
+	}
+	return expression_tree_walker(node, collect_aggregates_walker, context);
+}
+
+/* Asks the aggregate layer for the types of one aggregate's partial and result. */
+static void
+resolve_aggregate_types(QueryAggregate *aggregate)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "query aggregate",
+												  ALLOCSET_SMALL_SIZES);
+	StreamAggregate *resolved = aggregate_create(aggregate->aggfnoid, aggregate->nargs,
+												 aggregate->argtypes, aggregate->collation,
+												 context);
+
+	aggregate->partial_type = aggregate_partial_type(resolved);
+	aggregate->result_type = aggregate_result_type(resolved);
+	Assert(aggregate->result_type == aggregate->aggref->aggtype);
+	MemoryContextDelete(context);
+}
+
+/* Fills sq->aggregates from the select list and HAVING, and lays out their columns. */
+static void
+analyze_aggregates(StreamQuery *sq)
+{
+	AggregateSearch search = {0};
+	int			column = sq->nkeys;
+	ListCell   *lc;
+
+	collect_aggregates_walker((Node *) sq->query->targetList, &search);
+	collect_aggregates_walker(sq->query->havingQual, &search);
+
+	sq->aggregates = palloc0(sizeof(QueryAggregate) * Max(list_length(search.aggrefs), 1));
+	foreach(lc, search.aggrefs)
+	{
+		Aggref	   *aggref = lfirst_node(Aggref, lc);
+		QueryAggregate *aggregate = &sq->aggregates[sq->naggregates++];
+		ListCell   *arg;
+
+		analyze_check_aggregate(aggref);
+		aggregate->aggref = aggref;
+		aggregate->aggfnoid = aggref->aggfnoid;
+		aggregate->collation = aggref->inputcollid;
+		aggregate->first_column = column;
+		foreach(arg, aggref->args)
+			aggregate->argtypes[aggregate->nargs++] =
+			exprType((Node *) lfirst_node(TargetEntry, arg)->expr);
+		column += aggregate->nargs;
+		aggregate->filter_column = aggref->aggfilter ? column++ : -1;
+		resolve_aggregate_types(aggregate);
+	}
+
+	sq->ninner = column;
+	if (sq->ninner > MaxTupleAttributeNumber || sq->nkeys + sq->naggregates > MaxHeapAttributeNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_TOO_MANY_COLUMNS),
+				 errmsg("continuous view has too many aggregates"),
+				 errhint("Spread them over several views.")));
+}
+
+/* Appends one column to the inner query's target list. */
+static void
+add_inner_column(Query *inner, Node *expr)
+{
+	int			number = list_length(inner->targetList) + 1;
+
+	inner->targetList = lappend(inner->targetList,
+								makeTargetEntry((Expr *) copyObject(expr), number,
+												psprintf("c%d", number), false));
+}
+
+/* Returns the target columns of the inner query over q's FROM and WHERE, not rewritten. */
+static Query *
+build_inner(const StreamQuery *sq)
+{
+	Query	   *inner = makeNode(Query);
+
+	inner->commandType = CMD_SELECT;
+	inner->querySource = QSRC_ORIGINAL;
+	inner->canSetTag = true;
+	inner->stmt_location = -1;
+	inner->rtable = copyObject(sq->query->rtable);
+	inner->jointree = copyObject(sq->query->jointree);
+	inner->hasSubLinks = sq->query->hasSubLinks;
+
+	for (int i = 0; i < sq->nkeys; i++)
+		add_inner_column(inner, sq->keys[i].expr);
+	for (int i = 0; i < sq->naggregates; i++)
+	{
+		Aggref	   *aggref = sq->aggregates[i].aggref;
+		ListCell   *lc;
+
+		Assert(list_length(inner->targetList) == sq->aggregates[i].first_column);
+		foreach(lc, aggref->args)
+			add_inner_column(inner, (Node *) lfirst_node(TargetEntry, lc)->expr);
+		if (aggref->aggfilter != NULL)
+			add_inner_column(inner, (Node *) aggref->aggfilter);
+	}
+	Assert(list_length(inner->targetList) == sq->ninner);
+	return inner;
+}
+
+/* Returns the query with views expanded and policies applied, ready to be planned. */
+static Query *
+rewrite_inner(Query *inner)
+{
+	List	   *rewritten;
+
+	AcquireRewriteLocks(inner, true, false);
+	rewritten = QueryRewrite(inner);
+	if (list_length(rewritten) != 1)
+		analyze_refuse("relations with rules that replace SELECT by several queries",
+					   "Use an ordinary view.");
+	return linitial_node(Query, rewritten);
+}
+
+/* check_functions_in_node() callback: refuses a function that may not be called. */
+static bool
+check_function_right(Oid funcid, void *context)
+{
+	AclResult	aclresult = object_aclcheck(ProcedureRelationId, funcid, GetUserId(),
+											ACL_EXECUTE);
+
+	if (aclresult != ACLCHECK_OK)
+		aclcheck_error(aclresult, OBJECT_FUNCTION, get_func_name(funcid));
+	return false;
+}
+
+/* Checks that the user may read and call what the inner query reads and calls. */
+static bool
+check_rights_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, Query))
+	{
+		(void) query_tree_walker((Query *) node, check_rights_walker, context, 0);
+		compat_check_query_rights((Query *) node);
+		return false;
+	}
+	(void) check_functions_in_node(node, check_function_right, NULL);
+	return expression_tree_walker(node, check_rights_walker, context);
+}
+
+/* Checks the user's rights; see stream_query.h. */
+void
+query_check_rights(const StreamQuery *sq)
+{
+	(void) check_rights_walker((Node *) sq->inner, NULL);
+}
+
+/* Finds the first key that is a window's start. */
+static void
+analyze_window(StreamQuery *sq)
+{
+	sq->window_key = -1;
+	for (int i = 0; i < sq->nkeys; i++)
+	{
+		TargetEntry *tle = list_nth_node(TargetEntry, sq->inner->targetList, sq->keys[i].column);
+
+		if (analyze_is_window_start(sq->inner, (Node *) tle->expr, &sq->window_size_us))
+		{
+			sq->window_key = i;
+			return;
+		}
+	}
+	sq->window_size_us = 0;
+}
+
+/* Takes a query over one stream apart, or refuses it. */
+StreamQuery *
+query_analyze(Query *query)
+{
+	StreamQuery *sq = palloc0(sizeof(StreamQuery));
+
+	Assert(query != NULL);
+	analyze_check_views(query);
+	analyze_check_query(query);
+
+	sq->query = copyObject(query);
+	/* also clears references to dropped columns in the join aliases of a rule */
+	AcquireRewriteLocks(sq->query, true, false);
+	analyze_check_tree(sq->query);
+	analyze_check_subqueries((Node *) sq->query->targetList);
+	analyze_check_subqueries(sq->query->havingQual);
+	sq->query->targetList = (List *)
+		compat_flatten_join_alias_vars(sq->query, (Node *) sq->query->targetList);
+	sq->query->havingQual =
+		compat_flatten_join_alias_vars(sq->query, sq->query->havingQual);
+
+	analyze_keys(sq);
+	analyze_aggregates(sq);
+	/* reading the view will need this; refuse now what it would refuse then */
+	(void) group_replace(sq, (Node *) sq->query->targetList);
+	(void) group_replace(sq, sq->query->havingQual);
+
+	sq->inner = rewrite_inner(build_inner(sq));
+	sq->streamid = analyze_find_stream(sq->inner);
+	analyze_window(sq);
+	return sq;
+}

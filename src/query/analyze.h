@@ -1,0 +1,63 @@
+/*
+ * analyze.h - the pieces of query_analyze(), private to query/.
+ */
+#ifndef STREAM_EXT_ANALYZE_H
+#define STREAM_EXT_ANALYZE_H
+
+#include "query/stream_query.h"
+
+/* --- analyze_refuse.c: what no continuous view can have ------------------- */
+
+/* Refuses; what completes "continuous views do not support ...". */
+pg_noreturn extern void analyze_refuse(const char *what, const char *hint);
+
+/* Refuses a top query by its clauses. */
+extern void analyze_check_query(const Query *query);
+
+/* Refuses a subquery that holds the stream, by its clauses. */
+extern void analyze_check_stream_subquery(const Query *subquery);
+
+/* Refuses an aggregate call that cannot be maintained. */
+extern void analyze_check_aggregate(const Aggref *aggref);
+
+/*
+ * Refuses what must not stand anywhere in a query that is not rewritten yet,
+ * nor in the views it names: functions whose result depends on when or by
+ * whom they are called, sampling, row locks.
+ */
+extern void analyze_check_tree(Query *query);
+
+/* --- analyze_stream.c: where the stream stands ---------------------------- */
+
+/* The range table entries that query's own FROM refers to. */
+extern List *analyze_from_entries(const Query *query);
+
+/*
+ * Returns the one stream of a rewritten query, refusing every place where its
+ * rows could not be taken one by one.
+ */
+extern Oid	analyze_find_stream(Query *inner);
+
+/* Refuses to read a continuous view, whatever else the query is. */
+extern void analyze_check_views(Query *query);
+
+/* Refuses a stream in the subqueries of an expression or list. */
+extern void analyze_check_subqueries(Node *node);
+
+/* --- group_expr.c --------------------------------------------------------- */
+
+/*
+ * Returns a copy of an expression or list of q as it reads over the derived
+ * table m(k1.., p1..), which is varno 1.  Refuses other columns of q.
+ */
+extern Node *group_replace(const StreamQuery *sq, Node *expr);
+
+/* --- analyze_window.c ----------------------------------------------------- */
+
+/* If expr, over query's range table, is the start of a window: its size, or 0 if unknown. */
+extern bool analyze_is_window_start(const Query *query, Node *expr, int64 *size_us);
+
+/* Whether a function is session(), which depends on several rows. */
+extern bool analyze_is_session(Oid funcid);
+
+#endif							/* STREAM_EXT_ANALYZE_H */

@@ -1,0 +1,105 @@
+/*
+ * stream_query.h - a continuous view's query, taken apart.
+ *
+ * query_analyze() accepts a Query over exactly one stream, or refuses it with
+ * a hint (every refusal of a user's query lives in query/analyze*.c).  It
+ * runs at CREATE and again whenever the worker (re)loads a view, on the rule
+ * of the definition view, so that renames need no work.
+ *
+ * The *inner query* has q's FROM and WHERE; its target list is
+ *     key_1 .. key_n, then for each aggregate its arguments and, if there is
+ *     one, its FILTER condition (boolean).
+ * It is rewritten: views are expanded, policies applied.  tumble(), hop()
+ * and cumulate() in FROM are SQL functions that the planner inlines: the inner
+ * plan of a simple view is one scan of the stream, with a ProjectSet beside it
+ * where a row has several windows.
+ */
+#ifndef STREAM_EXT_STREAM_QUERY_H
+#define STREAM_EXT_STREAM_QUERY_H
+
+#include "nodes/parsenodes.h"
+#include "access/tupdesc.h"
+
+typedef struct QueryKey
+{
+	Node	   *expr;			/* over q's range table */
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+	Oid			eqop;			/* equality, of the GROUP BY clause */
+	Oid			eqfn;
+	Oid			hashfn;
+	Oid			btree_opclass;	/* default opclass, for the storage index */
+	int			column;			/* of the inner query, 0-based */
+} QueryKey;
+
+typedef struct QueryAggregate
+{
+	Aggref	   *aggref;			/* as in q */
+	Oid			aggfnoid;
+	int			nargs;
+	Oid			argtypes[8];	/* actual argument types */
+	Oid			collation;		/* input collation */
+	Oid			partial_type;
+	Oid			result_type;
+	int			first_column;	/* of its arguments in the inner query,
+								 * 0-based */
+	int			filter_column;	/* or -1 */
+} QueryAggregate;
+
+typedef struct StreamQuery
+{
+	Query	   *query;			/* q, as analysed */
+	Oid			streamid;
+	Query	   *inner;			/* planned by the worker (copyObject first) */
+	int			ninner;			/* its columns */
+	int			nkeys;
+	QueryKey   *keys;
+	int			naggregates;	/* equal Aggrefs are shared */
+	QueryAggregate *aggregates;
+	int			window_key;		/* index of the key that is the window's
+								 * start, or -1 */
+	int64		window_size_us; /* 0 if unknown (calendar) */
+	bool		has_group_by;	/* false: one row, always (count(*) over
+								 * nothing is 0) */
+} StreamQuery;
+
+/* Refuses with ereport(ERROR); allocated in CurrentMemoryContext. */
+extern StreamQuery *query_analyze(Query *query);
+
+/*
+ * Raises an error unless the current user has the rights that the inner query
+ * needs.  Apart from the analysis, because a restored dump has all objects
+ * long before it grants rights on them.
+ */
+extern void query_check_rights(const StreamQuery *sq);
+
+/* True if the query reads a stream anywhere (so that CREATE MATERIALIZED VIEW is ours). */
+extern bool query_reads_stream(Query *query);
+
+/*
+ * Storage rows are: k1 .. kn, p1 .. pm (one partial per aggregate).
+ * Returns the descriptor that storage table and memory table have.
+ */
+extern TupleDesc query_storage_desc(const StreamQuery *sq);
+
+/* SQL text generated for one view (query/view_sql.c); names are schema-qualified and quoted. */
+extern char *query_storage_columns_sql(const StreamQuery *sq);	/* "k1 timestamptz, k2
+																 * text COLLATE ..., p1
+																 * int8" */
+
+/*
+ * The query of the view that users read:
+ *   SELECT <q's target list over m> FROM
+ *     (SELECT k1, .., finalize(..p1..) AS p1 FROM
+ *        (SELECT * FROM storage UNION ALL SELECT * FROM memory) s
+ *      [WHERE k<window> >= retention horizon or is null] GROUP BY k1, ..) m
+ * The horizon is _stream_ext.retention_horizon('...'::interval), timestamptz, or
+ * _stream_ext.retention_horizon_utc('...'::interval) for a window of type timestamp.
+ *   [WHERE <q's HAVING over m>]
+ * retention may be NULL; column_names are q's output names.
+ */
+extern char *query_view_sql(const StreamQuery *sq, const char *storage, const char *memory,
+							const char *retention);
+
+#endif							/* STREAM_EXT_STREAM_QUERY_H */

@@ -1,0 +1,294 @@
+/*
+ * view_sql.c - storage columns, and the SQL of the view that users read.
+ *
+ * The select list and HAVING are deparsed by PostgreSQL itself: group
+ * expressions and aggregates are replaced by Vars of a derived table m
+ * (k1.., p1..), and each expression is printed as the only column of a query
+ * over m.  That keeps operators, casts, collations and subqueries exact.  The
+ * search path is pinned while deparsing, so that all names are qualified.
+ */
+#include "postgres.h"
+
+#include "compat.h"
+
+#include "catalog/pg_type.h"
+#include "nodes/makefuncs.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/regproc.h"
+#include "utils/ruleutils.h"
+
+#include "query/analyze.h"
+
+/* Returns the type of a storage column, schema-qualified, with COLLATE where it has one. */
+static char *
+column_type_sql(Oid type, int32 typmod, Oid collation)
+{
+	char	   *name = format_type_extended(type, typmod,
+											FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
+
+	if (!OidIsValid(collation))
+		return name;
+	return psprintf("%s COLLATE %s", name, generate_collation_name(collation));
+}
+
+/* Returns the collation of an aggregate's partial; invalid if its type has none. */
+static Oid
+partial_collation(const QueryAggregate *aggregate)
+{
+	if (!type_is_collatable(aggregate->partial_type))
+		return InvalidOid;
+	if (OidIsValid(aggregate->collation))
+		return aggregate->collation;
+	return get_typcollation(aggregate->partial_type);
+}
+
+/* Returns the descriptor that storage table and memory table have. */
+TupleDesc
+query_storage_desc(const StreamQuery *sq)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(sq->nkeys + sq->naggregates);
+
+	for (int i = 0; i < sq->nkeys; i++)
+	{
+		const QueryKey *key = &sq->keys[i];
+
+		TupleDescInitEntry(desc, i + 1, psprintf("k%d", i + 1), key->type, key->typmod, 0);
+		TupleDescInitEntryCollation(desc, i + 1, key->collation);
+	}
+	for (int i = 0; i < sq->naggregates; i++)
+	{
+		const QueryAggregate *aggregate = &sq->aggregates[i];
+		AttrNumber	attnum = sq->nkeys + i + 1;
+
+		TupleDescInitEntry(desc, attnum, psprintf("p%d", i + 1), aggregate->partial_type, -1, 0);
+		TupleDescInitEntryCollation(desc, attnum, partial_collation(aggregate));
+	}
+	return desc;
+}
+
+/* Pins the search path, so that all names come out qualified; undone by end_qualified(). */
+static int
+begin_qualified(void)
+{
+	int			nestlevel = NewGUCNestLevel();
+
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
+							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	return nestlevel;
+}
+
+/* Restores the search path. */
+static void
+end_qualified(int nestlevel)
+{
+	AtEOXact_GUC(true, nestlevel);
+}
+
+/* Returns the column definitions of the storage table. */
+char *
+query_storage_columns_sql(const StreamQuery *sq)
+{
+	int			nestlevel = begin_qualified();
+	TupleDesc	desc = query_storage_desc(sq);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		appendStringInfo(&sql, "%s%s %s", i > 0 ? ", " : "", NameStr(att->attname),
+						 column_type_sql(att->atttypid, att->atttypmod, att->attcollation));
+	}
+	end_qualified(nestlevel);
+	return sql.data;
+}
+
+/* Returns a range table entry called m with the columns k1.., p1... */
+static RangeTblEntry *
+make_group_entry(const StreamQuery *sq)
+{
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	List	   *names = NIL;
+
+	for (int i = 0; i < sq->nkeys; i++)
+		names = lappend(names, makeString(psprintf("k%d", i + 1)));
+	for (int i = 0; i < sq->naggregates; i++)
+		names = lappend(names, makeString(psprintf("p%d", i + 1)));
+
+	/* the one kind of entry that is just a name with columns */
+	rte->rtekind = RTE_CTE;
+	rte->ctename = "m";
+	rte->alias = makeAlias("m", NIL);
+	rte->eref = makeAlias("m", names);
+	rte->inFromCl = true;
+	return rte;
+}
+
+/* Returns the SQL of an expression of q over m. */
+static char *
+deparse_over_groups(const StreamQuery *sq, Node *expr)
+{
+	static const char prefix[] = "SELECT";
+	Query	   *query = makeNode(Query);
+	Node	   *replaced = group_replace(sq, expr);
+	char	   *sql;
+
+	Assert(expr != NULL);
+	query->commandType = CMD_SELECT;
+	query->rtable = list_make1(make_group_entry(sq));
+	query->jointree = makeFromExpr(NIL, NULL);
+	query->targetList = list_make1(makeTargetEntry((Expr *) replaced, 1, NULL, false));
+
+	sql = pg_get_querydef(query, false);
+	sql += strspn(sql, " \n");
+	if (strncmp(sql, prefix, strlen(prefix)) != 0)
+		elog(ERROR, "unexpected deparse of a select list: %s", sql);
+	sql += strlen(prefix);
+	return sql + strspn(sql, " \n");
+}
+
+/* Appends "k1, k2, p1" with a prefix before each name. */
+static void
+append_storage_columns(StringInfo sql, const StreamQuery *sq, const char *prefix)
+{
+	for (int i = 0; i < sq->nkeys; i++)
+		appendStringInfo(sql, "%s%sk%d", i > 0 ? ", " : "", prefix, i + 1);
+	for (int i = 0; i < sq->naggregates; i++)
+		appendStringInfo(sql, "%s%sp%d", sq->nkeys + i > 0 ? ", " : "", prefix, i + 1);
+}
+
+/*
+ * Appends a NULL of a type, with COLLATE where it has one.  A domain may
+ * forbid NULL, but the element of an array that is not there is never checked.
+ */
+static void
+append_null(StringInfo sql, Oid type, Oid collation)
+{
+	Oid			array = get_typtype(type) == TYPTYPE_DOMAIN ? get_array_type(type) : InvalidOid;
+
+	if (!OidIsValid(array))
+	{
+		appendStringInfo(sql, "NULL::%s", column_type_sql(type, -1, collation));
+		return;
+	}
+	appendStringInfo(sql, "(NULL::%s)[1]", column_type_sql(array, -1, InvalidOid));
+	if (OidIsValid(collation))
+		appendStringInfo(sql, " COLLATE %s", generate_collation_name(collation));
+}
+
+/*
+ * Appends memory UNION ALL storage, and for a view without GROUP BY a row of
+ * NULLs.  Memory comes first because an Append runs in this order: the groups
+ * that the snapshot needs are copied at once and not after a long scan of
+ * storage, when they may have been flushed and evicted.
+ */
+static void
+append_sources(StringInfo sql, const StreamQuery *sq, const char *storage, const char *memory)
+{
+	appendStringInfoString(sql, "SELECT ");
+	append_storage_columns(sql, sq, "");
+	appendStringInfo(sql, " FROM %s UNION ALL SELECT ", memory);
+	append_storage_columns(sql, sq, "");
+	appendStringInfo(sql, " FROM %s", storage);
+	if (sq->has_group_by)
+		return;
+
+	Assert(sq->nkeys == 0);
+	appendStringInfoString(sql, " UNION ALL SELECT ");
+	for (int i = 0; i < sq->naggregates; i++)
+	{
+		const QueryAggregate *aggregate = &sq->aggregates[i];
+
+		appendStringInfoString(sql, i > 0 ? ", " : "");
+		append_null(sql, aggregate->partial_type, partial_collation(aggregate));
+	}
+}
+
+/* Appends the finalised aggregates "finalize(...) AS p1, ...". */
+static void
+append_finalized(StringInfo sql, const StreamQuery *sq)
+{
+	for (int i = 0; i < sq->naggregates; i++)
+	{
+		const QueryAggregate *aggregate = &sq->aggregates[i];
+
+		appendStringInfo(sql, "%s_stream_ext.finalize(%s::pg_catalog.regprocedure, s.p%d, ",
+						 sq->nkeys + i > 0 ? ", " : "",
+						 quote_literal_cstr(format_procedure_qualified(aggregate->aggfnoid)), i + 1);
+		append_null(sql, aggregate->result_type, aggregate->aggref->aggcollid);
+		for (int j = 0; j < aggregate->nargs; j++)
+		{
+			appendStringInfoString(sql, ", ");
+			append_null(sql, aggregate->argtypes[j],
+						type_is_collatable(aggregate->argtypes[j]) ? aggregate->collation : InvalidOid);
+		}
+		appendStringInfo(sql, ") AS p%d", i + 1);
+	}
+}
+
+/* Appends the condition that hides expired windows. */
+static void
+append_retention(StringInfo sql, const StreamQuery *sq, const char *retention)
+{
+	const char *function;
+
+	Assert(sq->window_key >= 0);
+	function = sq->keys[sq->window_key].type == TIMESTAMPTZOID ?
+		"retention_horizon" : "retention_horizon_utc";
+	appendStringInfo(sql, " WHERE (s.k%d >= _stream_ext.%s(%s::pg_catalog.interval) OR s.k%d IS NULL)",
+					 sq->window_key + 1, function, quote_literal_cstr(retention),
+					 sq->window_key + 1);
+}
+
+/* Appends the derived table m: one row per group, aggregates finalised. */
+static void
+append_groups(StringInfo sql, const StreamQuery *sq, const char *storage, const char *memory,
+			  const char *retention)
+{
+	appendStringInfoString(sql, "(SELECT ");
+	for (int i = 0; i < sq->nkeys; i++)
+		appendStringInfo(sql, "%ss.k%d", i > 0 ? ", " : "", i + 1);
+	append_finalized(sql, sq);
+	appendStringInfoString(sql, " FROM (");
+	append_sources(sql, sq, storage, memory);
+	appendStringInfoString(sql, ") s");
+	if (retention != NULL)
+		append_retention(sql, sq, retention);
+	for (int i = 0; i < sq->nkeys; i++)
+		appendStringInfo(sql, "%ss.k%d", i > 0 ? ", " : " GROUP BY ", i + 1);
+	appendStringInfoString(sql, ") m");
+}
+
+/* Returns the query of the view that users read. */
+char *
+query_view_sql(const StreamQuery *sq, const char *storage, const char *memory,
+			   const char *retention)
+{
+	int			nestlevel = begin_qualified();
+	const char *separator = "SELECT ";
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	foreach(lc, sq->query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		if (tle->resjunk)
+			continue;
+		appendStringInfo(&sql, "%s%s AS %s", separator,
+						 deparse_over_groups(sq, (Node *) tle->expr),
+						 quote_identifier(tle->resname));
+		separator = ", ";
+	}
+	appendStringInfoString(&sql, " FROM ");
+	append_groups(&sql, sq, storage, memory, retention);
+	if (sq->query->havingQual != NULL)
+		appendStringInfo(&sql, " WHERE %s", deparse_over_groups(sq, sq->query->havingQual));
+
+	end_qualified(nestlevel);
+	return sql.data;
+}

@@ -1,0 +1,214 @@
+/*
+ * control.h - the control block in shared memory: databases, streams, views.
+ *
+ * Fixed arrays, allocated at server start: who exists, how far each has got,
+ * who waits for whom, and the counters behind pg_stat_stream*.  The groups
+ * themselves live in the DSA area of state/.
+ *
+ * Locking: ControlLock (one LWLock) protects the assignment of slots (dbid,
+ * relid, viewid and in_use).  A slot that a process has found stays valid
+ * while its identity is re-checked (dbid/viewid may change only under
+ * ControlLock exclusive).  Positions and counters are atomics.
+ */
+#ifndef STREAM_EXT_CONTROL_H
+#define STREAM_EXT_CONTROL_H
+
+#include "access/transam.h"
+#include "access/xlogdefs.h"
+#include "datatype/timestamp.h"
+#include "port/atomics.h"
+#include "storage/condition_variable.h"
+#include "storage/latch.h"
+#include "storage/lwlock.h"
+#include "utils/dsa.h"
+
+/* State of a continuous view, as users see it. */
+typedef enum ViewState
+{
+	VIEW_RUNNING,
+	VIEW_LAGGING,				/* could not go on for now; reads on by itself */
+	VIEW_PAUSED,				/* stream_pause() */
+	VIEW_GAP,					/* WAL is gone; stream_accept_gap() */
+	VIEW_ERROR,					/* rights or objects lost; data kept */
+	VIEW_DISABLED				/* crashed or never ended too often */
+} ViewState;
+
+#define ERROR_MESSAGE_LENGTH 256
+#define LATENCY_BUCKETS 64		/* two an octave, from 1 us; see
+								 * stat/latency.h */
+#define MAX_GENERATIONS 16
+
+/* One database that uses the extension: one stream worker. */
+typedef struct DatabaseControl
+{
+	/* protected by ControlLock */
+	Oid			dbid;			/* InvalidOid = free slot */
+	int			hold_count;		/* > 0: the worker must let go of the database */
+	pid_t		worker_pid;		/* 0 = none */
+	struct Latch *worker_latch;
+	TimestampTz worker_start_time;
+	int64		worker_starts;
+	TimestampTz last_exit_time;
+
+	/* atomics */
+	pg_atomic_uint64 last_commit_lsn;	/* end of the newest commit record
+										 * that carried stream rows */
+	pg_atomic_uint64 last_prepared_lsn; /* end of the newest COMMIT PREPARED,
+										 * whatever it carried */
+	pg_atomic_uint64 read_lsn;	/* WAL before this has been read and applied
+								 * to every running view */
+	pg_atomic_uint64 restart_lsn;	/* WAL before this is not needed again */
+	pg_atomic_uint64 ready_lsn; /* insert position when the worker started:
+								 * readers wait until it is passed */
+	pg_atomic_uint32 worker_sleeping;	/* 1: a commit must set the latch */
+	pg_atomic_uint32 waiters;	/* processes in control_wait_*() */
+	ConditionVariable progress; /* broadcast when positions move and waiters >
+								 * 0 */
+
+	pg_atomic_uint64 transactions;	/* applied */
+	pg_atomic_uint64 wal_bytes_read;
+	pg_atomic_uint64 transactions_reread;	/* larger than memory */
+	pg_atomic_uint64 oldest_xact_lsn;	/* first batch of the oldest open one,
+										 * 0 = none */
+	pg_atomic_uint64 slot_advances;
+} DatabaseControl;
+
+/* One stream: counters of its writers. */
+typedef struct StreamControl
+{
+	/* protected by ControlLock */
+	Oid			dbid;
+	Oid			relid;
+
+	pg_atomic_uint64 rows_in;	/* written to WAL, whatever became of the
+								 * transaction */
+	pg_atomic_uint64 batches_in;
+	pg_atomic_uint64 bytes_in;
+	pg_atomic_uint64 rows_committed;	/* seen committed by the worker */
+	pg_atomic_uint64 rows_aborted;
+	pg_atomic_uint64 last_commit_lsn;	/* newest commit carrying its rows */
+	pg_atomic_uint64 last_commit_time;
+	pg_atomic_uint64 backpressure_count;
+	pg_atomic_uint64 backpressure_us;
+	pg_atomic_uint64 stats_reset;
+} StreamControl;
+
+/* Groups of one view since some flush; see state/. */
+typedef struct GenerationControl
+{
+	XLogRecPtr	start_lsn;		/* commits ending after this ... */
+	XLogRecPtr	end_lsn;		/* ... up to and including this are in it */
+	dsa_pointer buckets;		/* state/ knows the layout */
+	dsa_pointer first_chunk;
+	uint32		nbuckets;
+	uint32		ngroups;
+	uint64		bytes;
+	FullTransactionId flush_xid;	/* valid once its flush has committed */
+} GenerationControl;
+
+/* One continuous view. */
+typedef struct ViewControl
+{
+	/* protected by ControlLock */
+	Oid			dbid;
+	Oid			viewid;			/* InvalidOid = free slot */
+
+	/* protected by gate + lock; see state/generation.h */
+	LWLock		gate;
+	LWLock		lock;
+	bool		attached;		/* a worker maintains the generations below */
+	XLogRecPtr	applied_lsn;	/* end of the open generation */
+	int			ngenerations;	/* oldest first, the last one is open */
+	GenerationControl generations[MAX_GENERATIONS];
+
+	/* atomics */
+	pg_atomic_uint64 applied_lsn_hint;	/* copy of applied_lsn, to poll */
+	pg_atomic_uint64 flushed_lsn;	/* position in the catalog, committed */
+	pg_atomic_uint64 flush_request; /* stream_flush(): WAL up to here */
+	pg_atomic_uint32 state;		/* ViewState */
+	pg_atomic_uint64 restart_lsn;	/* WAL this view still needs */
+
+	/* counters */
+	pg_atomic_uint64 rows_in;	/* rows of the stream offered to the view */
+	pg_atomic_uint64 rows_processed;	/* reached the aggregates */
+	pg_atomic_uint64 rows_filtered; /* WHERE, joins */
+	pg_atomic_uint64 rows_rejected; /* dead letters, kept or not */
+	pg_atomic_uint64 rows_late;
+	pg_atomic_uint64 rows_expired;
+	pg_atomic_uint64 batches;
+	pg_atomic_uint64 flushes;
+	pg_atomic_uint64 flush_groups;
+	pg_atomic_uint64 flush_us;
+	pg_atomic_uint64 flush_failures;
+	pg_atomic_uint64 flushes_memory;	/* because the memory was full */
+	pg_atomic_uint64 oversize_transactions;
+	pg_atomic_uint64 generations_evicted;	/* freed while a snapshot could
+											 * still need them */
+	pg_atomic_uint64 dead_letters_dropped;	/* over the limit */
+	pg_atomic_uint64 groups_quarantined;
+	pg_atomic_uint64 apply_us;
+	pg_atomic_uint64 retries;
+	pg_atomic_uint64 last_flush_time;
+	pg_atomic_uint64 last_error_time;
+	pg_atomic_uint64 last_commit_time;	/* of the newest transaction applied */
+	pg_atomic_uint64 watermark; /* newest window that got a row, as its key; 0
+								 * = none */
+	pg_atomic_uint64 stats_reset;
+	pg_atomic_uint64 latency[LATENCY_BUCKETS];	/* commit to visible */
+
+	/* protected by lock */
+	char		last_error[ERROR_MESSAGE_LENGTH];
+	int			last_sqlstate;
+} ViewControl;
+
+/* Server start. */
+extern Size control_shmem_size(void);
+extern void control_shmem_init(void);	/* called with AddinShmemInitLock held */
+extern bool control_available(void);	/* false unless preloaded */
+
+/* ControlLock, for those who change hold_count, worker_* of a slot. */
+extern void control_lock(bool exclusive);
+extern void control_unlock(void);
+
+/*
+ * Returns the slot, making it if create; NULL if absent, or if there is no
+ * free slot (the caller raises 53400 configuration_limit_exceeded).
+ */
+extern DatabaseControl *control_database(Oid dbid, bool create);
+extern StreamControl *control_stream(Oid dbid, Oid relid, bool create);
+extern ViewControl *control_view(Oid dbid, Oid viewid, bool create);
+extern void control_forget_database(Oid dbid);	/* and its streams, views */
+extern void control_forget_stream(Oid dbid, Oid relid);
+extern void control_forget_view(Oid dbid, Oid viewid);	/* generations already
+														 * freed */
+
+/* Iteration, for launcher and statistics: index from 0 to max-1. */
+extern DatabaseControl *control_database_at(int i);
+extern StreamControl *control_stream_at(int i);
+extern ViewControl *control_view_at(int i);
+
+/* The launcher's latch, set whenever a database appears or is let go. */
+extern void control_set_launcher_latch(struct Latch *latch);
+extern void control_wake_launcher(void);
+
+/* Tells the worker of this database that a commit with stream rows ended at lsn. */
+extern void control_notify_commit(DatabaseControl *db, XLogRecPtr commit_end);
+extern void control_wake_worker(DatabaseControl *db);
+
+/* Wakes everybody in control_wait_*() after positions moved. */
+extern void control_progress(DatabaseControl *db);
+
+/*
+ * Waits until get(arg) is true, at most timeout_ms.  Interruptible.  Wakes
+ * the worker first.  Returns false at once, whatever the timeout, when the
+ * worker waits for a lock that this process holds (nobody else would notice
+ * that deadlock), and at the timeout.
+ */
+typedef bool (*control_condition) (void *arg);
+extern bool control_wait(DatabaseControl *db, control_condition reached, void *arg,
+						 int timeout_ms, uint32 wait_event_info);
+
+extern const char *control_view_state_name(ViewState state);
+extern bool control_parse_view_state(const char *name, ViewState *state);
+
+#endif							/* STREAM_EXT_CONTROL_H */

@@ -1,0 +1,56 @@
+/*
+ * slot.h - the physical replication slot that keeps a database's WAL.
+ *
+ * One slot "stream_ext_<dbid>" per database.  Never kept acquired: a holder
+ * that does not answer hangs the checkpointer when the slot is invalidated.
+ */
+#ifndef STREAM_EXT_SLOT_H
+#define STREAM_EXT_SLOT_H
+
+#include "access/xlogdefs.h"
+#include "nodes/pg_list.h"
+
+/*
+ * Makes the slot unless it exists.  The slot stays if the transaction aborts;
+ * until it ends, slot_drop_unused() leaves the slot alone.  Errors: wal_level minimal (55000), no free slot (53400), the
+ * session itself uses a slot (55006), recovery (25006).
+ */
+extern void slot_ensure(Oid dbid);
+
+/*
+ * The same, but an invalidated slot, which keeps nothing any more, is replaced.
+ * For the worker, outside transactions.
+ */
+extern void slot_renew(Oid dbid);
+
+/*
+ * *invalidated: the server has given up the slot (max_slot_wal_keep_size);
+ * nothing keeps WAL any more, and restart_lsn is invalid.  Both may be NULL.
+ * Cheap: a scan of max_replication_slots names.
+ */
+extern bool slot_exists(Oid dbid, bool *invalidated, XLogRecPtr *restart_lsn);
+
+/*
+ * Moves the slot forward (never back) and writes it to disk.  Needs no
+ * transaction.  Returns false if the slot is gone, busy or invalid: not an
+ * error, try again later or look with slot_exists().
+ */
+extern bool slot_advance(Oid dbid, XLogRecPtr restart_lsn);
+
+/* Drops the slot if it is there and nobody has it.  Needs no transaction. */
+extern void slot_drop(Oid dbid);
+
+/*
+ * Makes sure that no open transaction relies on the slot, and that none can
+ * until slot_unlock(); returns false if one does.  Needs no transaction.
+ */
+extern bool slot_lock_unused(Oid dbid);
+extern void slot_unlock(Oid dbid);
+
+/* Drops it, unless an open transaction relies on the slot: then returns false. */
+extern bool slot_drop_unused(Oid dbid);
+
+/* Returns the database oids of all our slots. */
+extern List *slot_list_databases(void);
+
+#endif							/* STREAM_EXT_SLOT_H */

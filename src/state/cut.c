@@ -1,0 +1,198 @@
+/*
+ * cut.c - a reader's consistent cut through a view's generations.
+ *
+ * The groups are copied out under the shared lock and looked at afterwards:
+ * what may be slow or raise errors (user code, the executor) never runs under
+ * it.  With a filter only what passes is copied.
+ *
+ * Locking: gate shared, lock shared, gate released; see generation.h.
+ *
+ * Memory: the copies lie in blocks in CurrentMemoryContext.  An allocation
+ * that fails under the lock is an ordinary error; its abort releases the lock.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+#include "state/generation.h"
+#include "state/group_table.h"
+
+#define COPY_BLOCK_BYTES	((Size) 256 * 1024)
+#define INITIAL_TUPLES		64
+
+typedef struct Cut
+{
+	TupleDesc	desc;
+	const GenerationFilter *filter;
+	MinimalTuple *tuples;
+	uint32	   *hashes;
+	uint32		ntuples;
+	uint32		capacity;
+	char	   *block;
+	Size		block_left;
+} Cut;
+
+/* Returns space for bytes that lives as long as the cut. */
+static char *
+cut_allocate(Cut *cut, Size bytes)
+{
+	char	   *place;
+
+	bytes = MAXALIGN(bytes);
+	if (bytes > COPY_BLOCK_BYTES / 4)
+		return palloc(bytes);
+	if (bytes > cut->block_left)
+	{
+		cut->block = palloc(COPY_BLOCK_BYTES);
+		cut->block_left = COPY_BLOCK_BYTES;
+	}
+	place = cut->block;
+	cut->block += bytes;
+	cut->block_left -= bytes;
+	return place;
+}
+
+/* Doubles the arrays. */
+static void
+cut_grow(Cut *cut)
+{
+	Size		capacity = (Size) cut->capacity * 2;
+
+	cut->tuples = repalloc_huge(cut->tuples, sizeof(MinimalTuple) * capacity);
+	cut->hashes = repalloc_huge(cut->hashes, sizeof(uint32) * capacity);
+	cut->capacity = capacity;
+}
+
+/* Copies one flat group into the cut. */
+static void
+cut_add(Cut *cut, const GroupRecord *record)
+{
+	char	   *copy = cut_allocate(cut, record->tuple.t_len);
+
+	Assert(!GROUP_RECORD_IS_DEAD(record));
+	if (cut->ntuples == cut->capacity)
+		cut_grow(cut);
+	memcpy(copy, &record->tuple, record->tuple.t_len);
+	cut->tuples[cut->ntuples] = (MinimalTuple) copy;
+	cut->hashes[cut->ntuples] = record->hash;
+	cut->ntuples++;
+}
+
+/* Returns whether a flat group's window passes the filter. */
+static bool
+cut_window_passes(const Cut *cut, MinimalTuple tuple)
+{
+	const GenerationFilter *filter = cut->filter;
+	HeapTupleData wrapped;
+	bool		isnull;
+	int64		window;
+
+	if (!filter->has_window)
+		return true;
+	wrapped.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
+	wrapped.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
+	window = DatumGetInt64(heap_getattr(&wrapped, filter->window_attnum, cut->desc, &isnull));
+	return !isnull && window >= filter->window_from && window <= filter->window_to;
+}
+
+/* Copies the groups with the filter's hash. */
+static void
+cut_probe(Cut *cut, const GenerationControl *generation)
+{
+	GroupCursor cursor;
+	uint32		place;
+
+	group_table_seek(generation, cut->filter->key_hash, &cursor);
+	while ((place = group_table_next(&cursor)) != 0)
+	{
+		GroupRecord *record = group_table_record(place);
+
+		if (cut_window_passes(cut, &record->tuple))
+			cut_add(cut, record);
+	}
+}
+
+/* Copies all groups that pass the filter. */
+static void
+cut_scan(Cut *cut, const GenerationControl *generation)
+{
+	GroupWalk	walk;
+	GroupRecord *record;
+
+	group_table_walk(generation, &walk);
+	while ((record = group_table_step(&walk)) != NULL)
+	{
+		if (cut_window_passes(cut, &record->tuple))
+			cut_add(cut, record);
+	}
+}
+
+/* Copies the chain from generation first up to its end or a hole. */
+static void
+cut_copy_chain(Cut *cut, const ViewControl *view, int first, GenerationCut *result)
+{
+	Assert(result->end_lsn == view->generations[first].start_lsn);
+	for (int i = first; i < view->ngenerations; i++)
+	{
+		const GenerationControl *generation = &view->generations[i];
+
+		if (generation->start_lsn != result->end_lsn)
+			break;
+		if (cut->filter->has_key_hash)
+			cut_probe(cut, generation);
+		else
+			cut_scan(cut, generation);
+		result->end_lsn = generation->end_lsn;
+		if (generation->ngroups > 0)
+			result->content_lsn = generation->end_lsn;
+		result->ngenerations++;
+	}
+}
+
+/* Returns the generation that starts at position, or -1. Caller holds the lock. */
+static int
+cut_find_start(const ViewControl *view, XLogRecPtr position)
+{
+	for (int i = 0; i < view->ngenerations; i++)
+	{
+		if (view->generations[i].start_lsn == position)
+			return i;
+	}
+	return -1;
+}
+
+/* Copies a consistent cut; see generation.h. */
+GenerationReadResult
+generation_read(ViewControl *view, XLogRecPtr position, TupleDesc desc,
+				const GenerationFilter *filter, GenerationCut *result)
+{
+	Cut			cut = {.desc = desc,.filter = filter,.capacity = INITIAL_TUPLES};
+	bool		attached;
+	int			first = -1;
+
+	cut.tuples = palloc(sizeof(MinimalTuple) * INITIAL_TUPLES);
+	cut.hashes = palloc(sizeof(uint32) * INITIAL_TUPLES);
+	result->end_lsn = position;
+	result->content_lsn = position;
+	result->ngenerations = 0;
+
+	LWLockAcquire(&view->gate, LW_SHARED);
+	LWLockAcquire(&view->lock, LW_SHARED);
+	LWLockRelease(&view->gate);
+	attached = view->attached;
+	if (attached)
+		first = cut_find_start(view, position);
+	if (first >= 0)
+		cut_copy_chain(&cut, view, first, result);
+	LWLockRelease(&view->lock);
+
+	Assert(cut.ntuples <= cut.capacity);
+	result->tuples = cut.tuples;
+	result->hashes = cut.hashes;
+	result->ntuples = cut.ntuples;
+	if (!attached)
+		return GENERATION_ABSENT;
+	return first >= 0 ? GENERATION_READ : GENERATION_CUT;
+}

@@ -1,0 +1,49 @@
+/*
+ * scratch.h - private groups of one run, before they are published.
+ *
+ * The worker aggregates a run's rows here.  An error throws the whole scratch
+ * away and nothing of the run has happened.  Nothing here is shared.
+ */
+#ifndef STREAM_EXT_SCRATCH_H
+#define STREAM_EXT_SCRATCH_H
+
+#include "executor/tuptable.h"
+#include "state/group.h"
+
+typedef struct Scratch Scratch;
+
+typedef struct ScratchGroup
+{
+	uint32		hash;
+	Datum	   *keys;			/* nkeys */
+	bool	   *keys_isnull;
+	AggregateState *states;		/* naggregates */
+} ScratchGroup;
+
+extern Scratch *scratch_create(GroupDesc *desc, MemoryContext parent);
+
+/*
+ * Adds one row of the inner query, or counts it as expired.  May raise any
+ * error of user code.
+ */
+extern void scratch_add_row(Scratch *scratch, const Datum *row, const bool *isnull);
+
+/*
+ * Adds every group of other (same desc).  May raise errors of user code: then
+ * scratch is as it was before.
+ */
+extern void scratch_merge(Scratch *scratch, Scratch *other);
+
+/* Adds a flat group, given its hash and a minimal-tuple slot that holds it. */
+extern void scratch_add_flat(Scratch *scratch, uint32 hash, TupleTableSlot *flat);
+extern uint64 scratch_rows(const Scratch *scratch);
+extern uint64 scratch_expired_rows(const Scratch *scratch); /* not added, not among
+															 * the others */
+extern uint32 scratch_groups(const Scratch *scratch);
+extern Size scratch_bytes(const Scratch *scratch);
+extern ScratchGroup *scratch_group_at(Scratch *scratch, uint32 i);	/* 0 .. groups-1 */
+extern MinimalTuple scratch_flatten(Scratch *scratch, ScratchGroup *group); /* CurrentMemoryContext */
+extern void scratch_reset(Scratch *scratch);
+extern void scratch_free(Scratch *scratch);
+
+#endif							/* STREAM_EXT_SCRATCH_H */

@@ -1,0 +1,429 @@
+/*
+ * apply.c - one run into one view: scratch, then publish.
+ *
+ * The run's rows go through the inner query into the view's scratch, which
+ * nobody sees.  Only when all of them are in is the scratch published, so
+ * that a transaction's rows appear together, and an error leaves nothing
+ * behind.  Three things can stand in the way, each with another way to go:
+ *
+ *   a row fails             once more, carefully: find the rows that fail
+ *                           and make dead letters of them (apply_careful.c)
+ *   scratch or shared       once more, in pieces straight to storage, all in
+ *   memory is too small     one transaction that also moves the position
+ *   combining overflows     flush, publish onto nothing; the flush then
+ *                           quarantines the group
+ *
+ * Each attempt is one transaction of the worker.  Everything that may run
+ * user code happens as the view's owner.
+ *
+ * Memory: the attempt's leftovers die with its transaction.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timeout.h"
+#include "utils/timestamp.h"
+
+#include "clock.h"
+#include "compat.h"
+#include "fault_point.h"
+#include "flush/flush.h"
+#include "guc.h"
+#include "stat/latency.h"
+#include "worker/inner_plan.h"
+#include "worker/worker.h"
+
+/* Rows of one execution of the inner query, at most; memory may end it sooner. */
+#define CHUNK_ROWS			65536
+#define CHUNK_ROWS_CAREFUL	1024
+
+typedef enum ApplyResult
+{
+	APPLY_DONE,
+	APPLY_NEEDS_OVERSIZE,		/* the scratch is over its budget */
+	APPLY_NEEDS_MEMORY,			/* publish found shared memory full */
+	APPLY_FAILED				/* see *edata */
+} ApplyResult;
+
+/* One attempt. */
+typedef struct Attempt
+{
+	WorkerView *view;
+	Run		   *run;
+	int			mode;			/* ApplyMode bits */
+	FlushWriter *writer;		/* oversize only */
+	uint64		rows_out;
+	uint64		rows_expired;
+	bool		publishing;		/* how far it got, for the error's sake */
+	bool		committed;
+	int			letters_before; /* dead letters of earlier runs */
+	uint64		rejected;		/* dead letters of this one */
+} Attempt;
+
+/* Moves the view's watermark to the newest window in the scratch. */
+static void
+apply_note_window(WorkerView *view)
+{
+	int			key = view->desc->window_key;
+	int64		watermark = (int64) pg_atomic_read_u64(&view->control->watermark);
+
+	if (key < 0)
+		return;
+	for (uint32 i = 0; i < scratch_groups(view->scratch); i++)
+	{
+		ScratchGroup *group = scratch_group_at(view->scratch, i);
+		int64		window = DatumGetInt64(group->keys[key]);
+
+		if (!group->keys_isnull[key] && !TIMESTAMP_NOT_FINITE(window) &&
+			(window > watermark || watermark == 0))
+			watermark = window;
+	}
+	pg_atomic_write_u64(&view->control->watermark, (uint64) watermark);
+}
+
+/* Writes the scratch's groups to storage and empties it. Runs as the worker. */
+static void
+apply_spill(Attempt *attempt)
+{
+	Scratch    *scratch = attempt->view->scratch;
+	uint32		ngroups = scratch_groups(scratch);
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "stream spill",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	MinimalTuple *groups = palloc_extended(Max(ngroups, 1) * sizeof(MinimalTuple),
+										   MCXT_ALLOC_HUGE);
+	uint64		quarantined = 0;
+	OwnerScope	scope;
+
+	apply_note_window(attempt->view);
+	owner_enter(&scope, attempt->view->catalog);
+	for (uint32 i = 0; i < ngroups; i++)
+		groups[i] = scratch_flatten(scratch, scratch_group_at(scratch, i));
+	owner_leave(&scope);
+
+	flush_groups(attempt->writer, groups, ngroups, &quarantined);
+	pg_atomic_fetch_add_u64(&attempt->view->control->groups_quarantined, quarantined);
+	pg_atomic_fetch_add_u64(&attempt->view->control->flush_groups, ngroups);
+	scratch_reset(scratch);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+/* Puts the next piece of the run into the scratch. In the owner's scope. */
+static void
+apply_chunk(Attempt *attempt)
+{
+	Run		   *run = attempt->run;
+	Scratch    *scratch = attempt->view->scratch;
+	uint64		before = run->row;
+	uint64		rows = scratch_rows(scratch);
+	uint64		expired = scratch_expired_rows(scratch);
+
+	if (guc_apply_timeout_ms > 0)
+		enable_timeout_after(STATEMENT_TIMEOUT, guc_apply_timeout_ms);
+	if (attempt->mode & APPLY_CAREFUL)
+		apply_rows_careful(attempt->view, run, scratch, CHUNK_ROWS_CAREFUL);
+	else
+	{
+		run_allow(run, CHUNK_ROWS);
+		inner_plan_execute(attempt->view->plan, run, scratch,
+						   (Size) guc_work_memory_kb * 1024);
+
+		/*
+		 * a join may end before it has seen every row: nothing matches the
+		 * rest
+		 */
+		run_pass(run);
+	}
+	disable_timeout(STATEMENT_TIMEOUT, false);
+	attempt->rows_out += scratch_rows(scratch) - rows;
+	attempt->rows_expired += scratch_expired_rows(scratch) - expired;
+
+	if (run->row == before)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("run of stream %u ends after %llu of %llu rows",
+						run->source.relid, (unsigned long long) run->row,
+						(unsigned long long) run->source.nrows)));
+	CHECK_FOR_INTERRUPTS();
+	worker_check_postmaster();
+}
+
+/* Makes the scratch visible; false if shared memory is full. In the owner's scope. */
+static bool
+apply_publish(Attempt *attempt)
+{
+	WorkerView *view = attempt->view;
+	bool		published;
+
+	FAULT_POINT("apply-before-publish");
+	apply_note_window(view);
+	attempt->publishing = true;
+	published = generation_publish(view->writer, view->scratch, attempt->run->end_lsn);
+	attempt->publishing = false;
+	FAULT_POINT("apply-after-publish");
+	return published;
+}
+
+/* Opens storage for a run that is larger than memory. */
+static void
+apply_begin_oversize(Attempt *attempt)
+{
+	WorkerView *view = attempt->view;
+	ViewPosition position = catalog_get_position(view->viewid, NULL);
+
+	Assert(position.lsn == generation_applied_lsn(view->writer));
+	attempt->writer = flush_begin(view->catalog, view->desc, &position);
+	pg_atomic_fetch_add_u64(&view->control->oversize_transactions, 1);
+}
+
+/* Writes what is left of such a run, and the position behind it. */
+static void
+apply_end_oversize(Attempt *attempt)
+{
+	WorkerView *view = attempt->view;
+
+	apply_spill(attempt);
+	flush_dead_letters(view);
+	FAULT_POINT("oversize-before-position");
+	flush_finish(attempt->writer, attempt->run->end_lsn, run_restart_lsn(attempt->run));
+}
+
+/* After the commit of such a run: tells memory. */
+static void
+apply_finish_oversize(WorkerView *view, Run *run, FullTransactionId xid)
+{
+	generation_skip_to(view->writer, run->end_lsn, xid);
+	view->flushed_lsn = run->end_lsn;
+	view->flushed_restart_lsn = run_restart_lsn(run);
+	pg_atomic_write_u64(&view->control->flushed_lsn, view->flushed_lsn);
+	flush_forget_dead_letters(view);
+	view->last_flush = clock_real();
+	FAULT_POINT("oversize-after-commit");
+}
+
+/* Goes through the rows of the run, within a transaction. */
+static ApplyResult
+apply_rows(Attempt *attempt)
+{
+	WorkerView *view = attempt->view;
+	Run		   *run = attempt->run;
+	Size		budget = (Size) guc_work_memory_kb * 1024;
+	bool		oversize = (attempt->mode & APPLY_OVERSIZE) != 0;
+	bool		published = true;
+	OwnerScope	scope;
+
+	owner_enter(&scope, view->catalog);
+	while (!run_at_end(run))
+	{
+		apply_chunk(attempt);
+		if (scratch_bytes(view->scratch) > budget)
+		{
+			/* the end of the transaction ends the owner's scope, too */
+			if (!oversize)
+				return APPLY_NEEDS_OVERSIZE;
+			owner_leave(&scope);
+			apply_spill(attempt);
+			owner_enter(&scope, view->catalog);
+		}
+	}
+	attempt->rejected = list_length(view->dead_letters) - attempt->letters_before;
+	if (!oversize)
+		published = apply_publish(attempt);
+	owner_leave(&scope);
+	if (oversize)
+		apply_end_oversize(attempt);
+	return published ? APPLY_DONE : APPLY_NEEDS_MEMORY;
+}
+
+/* One attempt: a transaction of its own. */
+static ApplyResult
+apply_attempt(Attempt *attempt)
+{
+	WorkerView *view = attempt->view;
+	Run		   *run = attempt->run;
+	Relation	rel;
+	ApplyResult result;
+	FullTransactionId xid;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	worker_view_prepare(view);
+	/* what we waited for a lock to see, this snapshot shall see too */
+	PopActiveSnapshot();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	rel = table_open(view->query->streamid, AccessShareLock);
+	scratch_reset(view->scratch);
+	view->desc->first_window = retention_horizon(&view->catalog->options);
+	run_start(run, rel, generation_applied_lsn(view->writer));
+	if (attempt->mode & APPLY_OVERSIZE)
+		apply_begin_oversize(attempt);
+
+	result = apply_rows(attempt);
+
+	run_finish(run);
+	table_close(rel, AccessShareLock);
+	PopActiveSnapshot();
+	xid = GetTopFullTransactionIdIfAny();
+	if (result == APPLY_DONE)
+	{
+		FAULT_POINT("apply-before-commit");
+		CommitTransactionCommand();
+		attempt->committed = true;
+		if (attempt->mode & APPLY_OVERSIZE)
+			apply_finish_oversize(view, run, xid);
+	}
+	else
+		AbortCurrentTransaction();
+	return result;
+}
+
+/* One attempt, with its error if it fails; the error is in context. */
+static ApplyResult
+apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
+{
+	WorkerView *view = attempt->view;
+	MemoryContext old = CurrentMemoryContext;
+	volatile ApplyResult result = APPLY_FAILED;
+
+	attempt->writer = NULL;
+	attempt->rows_out = 0;
+	attempt->rows_expired = 0;
+	attempt->publishing = false;
+	attempt->committed = false;
+	attempt->letters_before = list_length(view->dead_letters);
+	crash_guard_enter(view->viewid, true);
+	PG_TRY();
+	{
+		result = apply_attempt(attempt);
+	}
+	PG_CATCH();
+	{
+		/* Memory does not know what storage now holds: a new worker will. */
+		if (attempt->committed)
+			PG_RE_THROW();
+
+		MemoryContextSwitchTo(context);
+		*edata = CopyErrorData();
+		if (generation_applied_lsn(view->writer) >= attempt->run->end_lsn)
+		{
+			/* published: only a transaction that wrote nothing is lost */
+			EmitErrorReport();
+			result = APPLY_DONE;
+		}
+		FlushErrorState();
+		disable_timeout(STATEMENT_TIMEOUT, false);
+		QueryCancelPending = false;
+		run_finish(attempt->run);
+		AbortCurrentTransaction();
+	}
+	PG_END_TRY();
+	crash_guard_leave();
+	MemoryContextSwitchTo(old);
+
+	if (result != APPLY_DONE)
+		view->dead_letters = list_truncate(view->dead_letters, attempt->letters_before);
+	return result;
+}
+
+/* Counts what a finished run was to the view. */
+static void
+apply_count(Attempt *attempt)
+{
+	ViewControl *control = attempt->view->control;
+	Run		   *run = attempt->run;
+	TimestampTz now = clock_real();
+	uint64		accounted = attempt->rows_out + attempt->rows_expired + attempt->rejected;
+
+	pg_atomic_fetch_add_u64(&control->rows_in, run->source.nrows);
+	pg_atomic_fetch_add_u64(&control->rows_processed, attempt->rows_out);
+	pg_atomic_fetch_add_u64(&control->rows_rejected, attempt->rejected);
+	pg_atomic_fetch_add_u64(&control->rows_expired, attempt->rows_expired);
+	if (run->source.nrows > accounted)
+		pg_atomic_fetch_add_u64(&control->rows_filtered, run->source.nrows - accounted);
+	pg_atomic_fetch_add_u64(&control->batches, 1);
+	pg_atomic_write_u64(&control->last_commit_time, (uint64) run->commit_time);
+	stat_latency_record(control, now - run->commit_time);
+}
+
+/*
+ * Chooses the next mode after an attempt that did not finish.  Returns false
+ * if there is none: then *edata says why.
+ */
+static bool
+apply_next_mode(StreamWorker *worker, Attempt *attempt, ApplyResult result, ErrorData *edata)
+{
+	WorkerView *view = attempt->view;
+
+	switch (result)
+	{
+		case APPLY_NEEDS_MEMORY:
+			if (flush_for_memory(worker, view))
+				return true;
+			/* FALLTHROUGH */
+		case APPLY_NEEDS_OVERSIZE:
+			attempt->mode |= APPLY_OVERSIZE;
+			/* storage must hold everything before the run */
+			return flush_may_try(view) && flush_view(worker, view);
+		case APPLY_FAILED:
+			if (apply_classify_error(edata->sqlerrcode) != ERROR_OF_DATA)
+				return false;
+			if (attempt->publishing)
+				return generation_open_groups(view->writer) > 0 &&
+					flush_view(worker, view);
+			if (attempt->mode & APPLY_CAREFUL)
+				return false;
+			attempt->mode |= APPLY_CAREFUL;
+			return true;
+		default:
+			Assert(false);
+			return false;
+	}
+}
+
+/*
+ * Applies a run to a view.  Returns true if the view now holds it; otherwise
+ * the view's state says what becomes of it.
+ */
+bool
+apply_run(StreamWorker *worker, WorkerView *view, Run *run)
+{
+	Attempt		attempt = {.view = view,.run = run};
+	XLogRecPtr	applied = generation_applied_lsn(view->writer);
+	ApplyResult result;
+	ErrorData  *edata = NULL;
+	TimestampTz start = clock_real();
+
+	if (run->end_lsn <= applied)
+		return true;
+	if (!run_has_rows(run, view->catalog->streamid, applied))
+	{
+		generation_advance(view->writer, run->end_lsn);
+		view->restart_lsn = run_restart_lsn(run);
+		return true;
+	}
+
+	while ((result = apply_attempt_safely(&attempt, run->context, &edata)) != APPLY_DONE)
+	{
+		if (!apply_next_mode(worker, &attempt, result, edata))
+		{
+			if (edata != NULL && result == APPLY_FAILED)
+				apply_handle_error(worker, view, edata);
+			else
+				apply_wait_for_flush(worker, view);
+			return false;
+		}
+	}
+
+	apply_count(&attempt);
+	pg_atomic_fetch_add_u64(&view->control->apply_us, clock_real() - start);
+	view->restart_lsn = run_restart_lsn(run);
+	view->failures = 0;
+	view->timeouts = 0;
+	return true;
+}

@@ -1,0 +1,281 @@
+/*
+ * apply_careful.c - a run in which some row fails: which one?
+ *
+ * The rows are taken in small pieces.  A piece is tried in a subtransaction
+ * on a scratch of its own; when it fails, the row handed out last is the
+ * suspect.  If it fails alone as well it becomes a dead letter and the piece
+ * is tried again without it.  What cannot be pinned down like that is redone
+ * row by row.  So a failing row changes no aggregate of the view, and a good
+ * one is never lost beside it.
+ *
+ * Errors that are not the row's fault are thrown on.
+ *
+ * Source: the ways of PL/pgSQL's exception blocks (pl_exec.c,
+ * exec_stmt_block) for subtransactions.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+
+#include "compat.h"
+#include "guc.h"
+#include "worker/inner_plan.h"
+#include "worker/worker.h"
+
+/* The piece at work. */
+typedef struct Piece
+{
+	WorkerView *view;
+	Run		   *run;
+	Scratch    *part;			/* rows of the piece */
+	Scratch    *one;			/* a single row */
+	int			nrows;			/* rows of the piece, bad ones included */
+	Bitmapset  *bad;			/* of them */
+	MemoryContext context;
+} Piece;
+
+/* What is done in a subtransaction. */
+typedef void (*piece_action) (Piece *piece, void *arg);
+
+/*
+ * Does action in a subtransaction.  Returns NULL if it worked, the error if
+ * it was one of data; throws any other on.
+ */
+static ErrorData *
+piece_try(Piece *piece, piece_action action, void *arg)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData  *volatile edata = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(piece->context);
+	PG_TRY();
+	{
+		action(piece, arg);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(piece->context);
+		edata = CopyErrorData();
+		if (apply_classify_error(edata->sqlerrcode) != ERROR_OF_DATA)
+			PG_RE_THROW();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(piece->context);
+	CurrentResourceOwner = owner;
+	return edata;
+}
+
+/* Runs all good rows of the piece into part; arg is the budget of part, 0 for none. */
+static void
+piece_run_good(Piece *piece, void *arg)
+{
+	run_rewind(piece->run);
+	piece->run->skip = piece->bad;
+	scratch_reset(piece->part);
+	inner_plan_execute(piece->view->plan, piece->run, piece->part, *(Size *) arg);
+}
+
+/* Lets the run hand out one row only. */
+static void
+piece_aim_at(Piece *piece, int row)
+{
+	Bitmapset  *others = NULL;
+
+	if (row > 0)
+		others = bms_add_range(others, 0, row - 1);
+	if (row + 1 < piece->nrows)
+		others = bms_add_range(others, row + 1, piece->nrows - 1);
+	run_rewind(piece->run);
+	piece->run->skip = others;
+}
+
+/* Runs one row into one. */
+static void
+piece_run_one(Piece *piece, void *arg)
+{
+	piece_aim_at(piece, *(int *) arg);
+	scratch_reset(piece->one);
+	inner_plan_execute(piece->view->plan, piece->run, piece->one, 0);
+}
+
+/* Adds one row to the scratch given in arg. */
+static void
+piece_add_one(Piece *piece, void *arg)
+{
+	scratch_merge((Scratch *) arg, piece->one);
+}
+
+/* Adds the part to the scratch given in arg. */
+static void
+piece_add_part(Piece *piece, void *arg)
+{
+	scratch_merge((Scratch *) arg, piece->part);
+}
+
+/* Writes the row as text into *arg. */
+static void
+piece_print_row(Piece *piece, void *arg)
+{
+	PendingDeadLetter *letter = arg;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(piece->run->desc, &TTSOpsVirtual);
+
+	if (piece->run->source.next(&piece->run->source, slot))
+	{
+		Datum		row = ExecFetchSlotHeapTupleDatum(slot);
+		char	   *text = OidOutputFunctionCall(F_RECORD_OUT, row);
+
+		letter->row = MemoryContextStrdup(piece->view->dead_letter_context, text);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Makes a dead letter of a row. */
+static void
+piece_reject(Piece *piece, int row, ErrorData *edata)
+{
+	WorkerView *view = piece->view;
+	MemoryContext old = MemoryContextSwitchTo(view->dead_letter_context);
+	PendingDeadLetter *letter = palloc0(sizeof(PendingDeadLetter));
+	FeedTransaction *txn;
+
+	letter->message = pstrdup(edata->message);
+	letter->sqlstate = edata->sqlerrcode;
+	MemoryContextSwitchTo(piece->context);
+
+	piece_aim_at(piece, row);
+	(void) piece_try(piece, piece_print_row, letter);
+	txn = run_current_transaction(piece->run);
+	letter->lsn = txn->end_lsn;
+	letter->commit_time = txn->commit_time;
+
+	MemoryContextSwitchTo(view->dead_letter_context);
+	view->dead_letters = lappend(view->dead_letters, letter);
+	MemoryContextSwitchTo(old);
+	view->flush_soon = true;
+	worker_view_note_error(view, letter->sqlstate, letter->message);
+	piece->bad = bms_add_member(piece->bad, row);
+}
+
+/* Rejects row if it fails alone; returns whether it did. */
+static bool
+piece_reject_if_bad(Piece *piece, int row)
+{
+	ErrorData  *edata = piece_try(piece, piece_run_one, &row);
+
+	if (edata != NULL)
+		piece_reject(piece, row, edata);
+	return edata != NULL;
+}
+
+/* Looks at every row alone; returns whether another one was rejected. */
+static bool
+piece_reject_any(Piece *piece)
+{
+	bool		any = false;
+
+	for (int row = 0; row < piece->nrows; row++)
+	{
+		if (!bms_is_member(row, piece->bad) && piece_reject_if_bad(piece, row))
+			any = true;
+	}
+	return any;
+}
+
+/* Adds the good rows to scratch one after the other; those that cannot be added are rejected. */
+static void
+piece_add_rows(Piece *piece, Scratch *scratch)
+{
+	for (int row = 0; row < piece->nrows; row++)
+	{
+		ErrorData  *edata;
+
+		if (bms_is_member(row, piece->bad) || piece_reject_if_bad(piece, row))
+			continue;
+		edata = piece_try(piece, piece_add_one, scratch);
+		if (edata != NULL)
+			piece_reject(piece, row, edata);
+	}
+}
+
+/*
+ * Ends the piece behind the rows that its first try has seen: those up to the
+ * first that fails, or as many as fit into memory when each gives many.
+ */
+static void
+piece_cut(Piece *piece, bool failed)
+{
+	Run		   *run = piece->run;
+
+	if (failed && run->reached > run->mark_row)
+		run_hold(run);
+	piece->nrows = (int) Min(piece->nrows, run->stop - run->mark_row);
+	Assert(bms_is_empty(piece->bad));
+}
+
+/* Finds the rows that fail, leaving the others in part; false if that cannot be had. */
+static bool
+piece_sift(Piece *piece)
+{
+	Size		budget = (Size) guc_work_memory_kb * 1024;
+
+	for (;;)
+	{
+		ErrorData  *edata = piece_try(piece, piece_run_good, &budget);
+		int			suspect = (int) (piece->run->row - piece->run->mark_row) - 1;
+
+		if (budget > 0)
+			piece_cut(piece, edata != NULL);
+		budget = 0;
+		if (edata == NULL)
+			return true;
+		if (suspect >= 0 && !bms_is_member(suspect, piece->bad) &&
+			piece_reject_if_bad(piece, suspect))
+			continue;
+		if (!piece_reject_any(piece))
+			return false;
+	}
+}
+
+/*
+ * Adds the next rows of the run, maxrows at most, to scratch, without those that fail.
+ *
+ * Requires: a transaction, the view owner's scope.
+ */
+void
+apply_rows_careful(WorkerView *view, Run *run, Scratch *scratch, uint64 maxrows)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "stream careful apply",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Piece		piece = {.view = view,.run = run,.context = context};
+
+	piece.part = scratch_create(view->desc, context);
+	piece.one = scratch_create(view->desc, context);
+	run_allow(run, maxrows);
+	piece.nrows = (int) Min(maxrows, run->source.nrows - run->row);
+
+	if (!piece_sift(&piece) || piece_try(&piece, piece_add_part, scratch) != NULL)
+		piece_add_rows(&piece, scratch);
+
+	/* the scan may have stopped early: stand behind the piece */
+	piece_aim_at(&piece, piece.nrows);
+	run_pass(run);
+
+	scratch_free(piece.part);
+	scratch_free(piece.one);
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}

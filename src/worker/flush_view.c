@@ -1,0 +1,300 @@
+/*
+ * flush_view.c - one view's groups to storage: when, and the transaction.
+ *
+ * A flush seals the open generation, writes all sealed groups, the dead
+ * letters and the position in one transaction, and only then lets go of the
+ * memory.  A flush that fails leaves the sealed generation for the next.
+ *
+ * Failure: errors are logged and counted, the flush is tried again later,
+ * each time later: it may have waited for a lock, and other views wait
+ * meanwhile.  Readers go on from memory.  An error after the commit ends the
+ * worker.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "clock.h"
+#include "compat.h"
+#include "fault_point.h"
+#include "flush/flush.h"
+#include "guc.h"
+#include "worker/worker.h"
+
+/* A view without groups moves its position once it is this far behind. */
+#define IDLE_POSITION_BYTES	(16 * 1024 * 1024)
+/* How often flushed groups are looked at that some snapshot still needed. */
+#define TRIM_MS				1000
+
+/* Writes the dead letters of the view. Within a transaction, as the worker. */
+void
+flush_dead_letters(WorkerView *view)
+{
+	ListCell   *lc;
+
+	foreach(lc, view->dead_letters)
+	{
+		PendingDeadLetter *pending = lfirst(lc);
+		CatalogFailure failure = {
+			.sqlstate = pending->sqlstate,
+			.message = pending->message,
+			.lsn = pending->lsn,
+			.time = pending->commit_time,
+		};
+
+		if (!catalog_insert_dead_letter(view->viewid, view->catalog->streamid,
+										pending->row, &failure))
+			pg_atomic_fetch_add_u64(&view->control->dead_letters_dropped, 1);
+	}
+}
+
+/* Forgets the dead letters, after the commit that wrote them. */
+void
+flush_forget_dead_letters(WorkerView *view)
+{
+	view->dead_letters = NIL;
+	MemoryContextReset(view->dead_letter_context);
+	view->flush_soon = false;
+}
+
+/* The flush transaction. Returns its xid. */
+static FullTransactionId
+flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn)
+{
+	ViewPosition position;
+	FlushWriter *writer;
+	MinimalTuple *groups;
+	uint32		ngroups;
+	uint64		quarantined = 0;
+	FullTransactionId xid;
+
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	FAULT_POINT("flush-begin");
+	position = catalog_get_position(view->viewid, NULL);
+	groups = generation_unflushed(view->writer, &ngroups);
+	writer = flush_begin(view->catalog, view->desc, &position);
+	flush_groups(writer, groups, ngroups, &quarantined);
+	FAULT_POINT("flush-after-groups");
+	flush_dead_letters(view);
+	flush_finish(writer, lsn, restart_lsn);
+	xid = GetTopFullTransactionId();
+	PopActiveSnapshot();
+	FAULT_POINT("flush-before-commit");
+	CommitTransactionCommand();
+
+	pg_atomic_fetch_add_u64(&view->control->flush_groups, ngroups);
+	pg_atomic_fetch_add_u64(&view->control->groups_quarantined, quarantined);
+	return xid;
+}
+
+/* Counts a flush that worked. */
+static void
+flush_done(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn, TimestampTz start)
+{
+	TimestampTz now = clock_real();
+	ViewControl *control = view->control;
+
+	view->flushed_lsn = lsn;
+	view->flushed_restart_lsn = restart_lsn;
+	view->last_flush = now;
+	view->flush_failures = 0;
+	view->flush_retry_at = 0;
+	pg_atomic_write_u64(&control->flushed_lsn, lsn);
+	pg_atomic_write_u64(&control->restart_lsn, restart_lsn);
+	pg_atomic_write_u64(&control->last_flush_time, (uint64) now);
+	pg_atomic_fetch_add_u64(&control->flushes, 1);
+	pg_atomic_fetch_add_u64(&control->flush_us, now - start);
+	flush_forget_dead_letters(view);
+}
+
+/* Takes note of a flush that failed with the error at hand. */
+static void
+flush_failed(WorkerView *view, TimestampTz start)
+{
+	ErrorData  *edata = CopyErrorData();
+
+	EmitErrorReport();
+	FlushErrorState();
+	AbortCurrentTransaction();
+	worker_view_note_error(view, edata->sqlerrcode, edata->message);
+	FreeErrorData(edata);
+	pg_atomic_fetch_add_u64(&view->control->flush_failures, 1);
+	view->last_flush = start;
+	view->flush_failures++;
+	view->flush_retry_at = clock_real() + apply_retry_delay_us(view->flush_failures);
+}
+
+/* Writes what can be sealed; returns false if that failed. */
+static bool
+flush_sealed(StreamWorker *worker, WorkerView *view)
+{
+	MemoryContext old = CurrentMemoryContext;
+	TimestampTz start = clock_real();
+	volatile XLogRecPtr restart_lsn = view->restart_lsn;
+	volatile bool committed = false;
+	volatile bool done = false;
+
+	crash_guard_enter(view->viewid, false);
+	PG_TRY();
+	{
+		XLogRecPtr	lsn = generation_seal(view->writer);
+		FullTransactionId xid;
+
+		if (XLogRecPtrIsInvalid(lsn))
+			lsn = generation_applied_lsn(view->writer);
+		else if (lsn < generation_applied_lsn(view->writer))
+			/* the chain was full: what came later must be read again */
+			restart_lsn = view->flushed_restart_lsn;
+		xid = flush_transaction(view, lsn, restart_lsn);
+		committed = true;
+		FAULT_POINT("flush-after-commit");
+		generation_flushed(view->writer, xid);
+		flush_done(view, lsn, restart_lsn, start);
+		done = true;
+	}
+	PG_CATCH();
+	{
+		/*
+		 * Storage holds the groups, but memory does not know: flushing them
+		 * once more would count them twice.  A new worker begins at the
+		 * position.
+		 */
+		if (committed)
+			PG_RE_THROW();
+
+		MemoryContextSwitchTo(old);
+		flush_failed(view, start);
+	}
+	PG_END_TRY();
+	crash_guard_leave();
+	MemoryContextSwitchTo(old);
+	control_progress(worker->control);
+	return done;
+}
+
+/*
+ * Flushes a view: afterwards its position is what it has applied.  Returns
+ * false if that failed; the view keeps its memory and will be flushed again.
+ *
+ * Requires: no transaction is open.
+ */
+bool
+flush_view(StreamWorker *worker, WorkerView *view)
+{
+	Assert(!IsTransactionState());
+
+	/*
+	 * after many failures the open generation must wait for a place in the
+	 * chain
+	 */
+	while (generation_applied_lsn(view->writer) != view->flushed_lsn ||
+		   view->restart_lsn != view->flushed_restart_lsn)
+	{
+		if (!flush_sealed(worker, view))
+			return false;
+	}
+	return true;
+}
+
+/* Returns false for a while after a flush that failed. */
+bool
+flush_may_try(const WorkerView *view)
+{
+	return view->flush_retry_at == 0 || clock_real() >= view->flush_retry_at;
+}
+
+/* Returns whether the view is to be flushed now. */
+static bool
+flush_is_due(const WorkerView *view, TimestampTz now)
+{
+	XLogRecPtr	applied = generation_applied_lsn(view->writer);
+	uint64		behind = applied - view->flushed_lsn;
+	bool		interval_over = TimestampDifferenceExceeds(view->last_flush, now,
+														   guc_flush_interval_ms);
+
+	if (applied == view->flushed_lsn || now < view->flush_retry_at)
+		return false;
+	if (view->flush_soon ||
+		pg_atomic_read_u64(&view->control->flush_request) > view->flushed_lsn)
+		return true;
+	if (behind > (uint64) guc_flush_wal_mb * 1024 * 1024 &&
+		TimestampDifferenceExceeds(view->last_flush, now, 100))
+		return true;
+	return interval_over &&
+		(generation_open_groups(view->writer) > 0 || behind > IDLE_POSITION_BYTES);
+}
+
+/* Gives back flushed groups that no snapshot needs any more, now and then. */
+static void
+flush_trim_views(StreamWorker *worker, TimestampTz now)
+{
+	ListCell   *lc;
+
+	if (!TimestampDifferenceExceeds(worker->last_trim, now, TRIM_MS))
+		return;
+	worker->last_trim = now;
+	foreach(lc, worker->views)
+	{
+		WorkerView *view = lfirst(lc);
+
+		if (view->writer != NULL)
+			generation_trim(view->writer, false);
+	}
+}
+
+/* Flushes what is due; returns whether there was any. */
+bool
+flush_due_views(StreamWorker *worker)
+{
+	TimestampTz now = clock_real();
+	bool		any = false;
+	ListCell   *lc;
+
+	flush_trim_views(worker, now);
+	foreach(lc, worker->views)
+	{
+		WorkerView *view = lfirst(lc);
+
+		if (view->writer == NULL || view->catalog->state == VIEW_GAP)
+			continue;
+		if (flush_is_due(view, now))
+			any |= flush_view(worker, view);
+	}
+	return any;
+}
+
+/*
+ * Makes room in shared memory for a view that could not publish.  Returns
+ * false if nothing was freed, so that trying again is useless.
+ */
+bool
+flush_for_memory(StreamWorker *worker, WorkerView *view)
+{
+	WorkerView *largest = NULL;
+	uint64		before;
+	ListCell   *lc;
+
+	foreach(lc, worker->views)
+	{
+		WorkerView *other = lfirst(lc);
+
+		if (other->writer != NULL && flush_may_try(other) &&
+			(largest == NULL ||
+			 generation_bytes(other->writer) > generation_bytes(largest->writer)))
+			largest = other;
+	}
+	if (largest == NULL || generation_bytes(largest->writer) == 0)
+		return false;
+
+	pg_atomic_fetch_add_u64(&view->control->flushes_memory, 1);
+	before = generation_bytes(largest->writer);
+	if (!flush_view(worker, largest))
+		return false;
+	generation_trim(largest->writer, true);
+	return generation_bytes(largest->writer) < before;
+}

@@ -1,0 +1,196 @@
+/*
+ * inner_plan.c - a view's inner query: plan and execute.
+ *
+ * The inner query is an ordinary query in which the scan of the stream
+ * returns the rows of the current run.  Its result goes to a DestReceiver
+ * that feeds the scratch, so that rows pass through without being stored.
+ *
+ * Two plans are kept: a join that is right for three rows is wrong for a
+ * million.  The access method tells the planner the size of the run.
+ *
+ * Memory: plans live in a context of their own under the view's query
+ * context and go with it when something they use changes.
+ */
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "nodes/nodeFuncs.h"
+#include "nodes/plannodes.h"
+#include "storage/lmgr.h"
+#include "tcop/dest.h"
+#include "tcop/tcopprot.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "worker/inner_plan.h"
+
+/* From this many rows on a run is a large one. */
+#define LARGE_RUN_ROWS	1000
+
+struct InnerPlan
+{
+	MemoryContext context;
+	StreamQuery *query;
+	List	   *relations;		/* of the query, at all levels */
+	const char *name;			/* of the view, for error messages */
+	PlannedStmt *small;
+	PlannedStmt *large;
+};
+
+/* Every so many rows of the inner query, the scratch's size is looked at. */
+#define ROWS_PER_LOOK	1024
+
+/* Feeds the scratch. */
+typedef struct ScratchReceiver
+{
+	DestReceiver pub;
+	Scratch    *scratch;
+	Run		   *run;
+	Size		budget;			/* of the scratch, 0: none */
+	uint32		rows;			/* since the last look */
+} ScratchReceiver;
+
+/* Takes one row of the inner query. */
+static bool
+scratch_receive_cb(TupleTableSlot *slot, DestReceiver *self)
+{
+	ScratchReceiver *receiver = (ScratchReceiver *) self;
+
+	slot_getallattrs(slot);
+	scratch_add_row(receiver->scratch, slot->tts_values, slot->tts_isnull);
+	if (receiver->budget > 0 && ++receiver->rows == ROWS_PER_LOOK)
+	{
+		receiver->rows = 0;
+		if (scratch_bytes(receiver->scratch) > receiver->budget)
+			run_hold(receiver->run);
+	}
+	return true;
+}
+
+static void
+scratch_startup_cb(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+}
+
+static void
+scratch_shutdown_cb(DestReceiver *self)
+{
+}
+
+/* Collects the relations of a query, at all levels. */
+static bool
+collect_relations_walker(Node *node, void *context)
+{
+	List	  **relations = (List **) context;
+
+	if (node == NULL)
+		return false;
+	if (IsA(node, RangeTblEntry))
+	{
+		if (((RangeTblEntry *) node)->rtekind == RTE_RELATION)
+			*relations = list_append_unique_oid(*relations, ((RangeTblEntry *) node)->relid);
+		return false;
+	}
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, collect_relations_walker, context,
+								 QTW_EXAMINE_RTES_BEFORE);
+	return expression_tree_walker(node, collect_relations_walker, context);
+}
+
+/* Prepares for planning; see inner_plan.h. */
+InnerPlan *
+inner_plan_create(StreamQuery *query, const char *name, MemoryContext parent)
+{
+	MemoryContext context = AllocSetContextCreate(parent, "stream inner plan",
+												  ALLOCSET_DEFAULT_SIZES);
+	InnerPlan  *plan = MemoryContextAllocZero(context, sizeof(InnerPlan));
+	MemoryContext old;
+
+	plan->context = context;
+	plan->query = query;
+	plan->name = MemoryContextStrdup(context, name);
+
+	old = MemoryContextSwitchTo(context);
+	collect_relations_walker((Node *) query->inner, &plan->relations);
+	MemoryContextSwitchTo(old);
+	return plan;
+}
+
+/* Returns whether a relation is used by the query or one of its plans. */
+bool
+inner_plan_uses_relation(const InnerPlan *plan, Oid relid)
+{
+	return list_member_oid(plan->relations, relid) ||
+		(plan->small && list_member_oid(plan->small->relationOids, relid)) ||
+		(plan->large && list_member_oid(plan->large->relationOids, relid));
+}
+
+/* Locks relations for reading. */
+static void
+lock_relations(List *relations)
+{
+	ListCell   *lc;
+
+	foreach(lc, relations)
+		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+}
+
+/* Locks what the plans read; see inner_plan.h. */
+void
+inner_plan_lock(InnerPlan *plan)
+{
+	lock_relations(plan->relations);
+	/* a plan also reads the partitions and children of those */
+	if (plan->small != NULL)
+		lock_relations(plan->small->relationOids);
+	if (plan->large != NULL)
+		lock_relations(plan->large->relationOids);
+}
+
+/* Plans the inner query, which is rewritten, for a run of the current size. */
+static PlannedStmt *
+inner_plan_make(InnerPlan *plan)
+{
+	PlannedStmt *stmt = pg_plan_query(copyObject(plan->query->inner), plan->name, 0, NULL);
+	MemoryContext old = MemoryContextSwitchTo(plan->context);
+
+	stmt = copyObject(stmt);
+	MemoryContextSwitchTo(old);
+	return stmt;
+}
+
+/* Returns the plan for a run of nrows rows. */
+static PlannedStmt *
+inner_plan_get(InnerPlan *plan, uint64 nrows)
+{
+	PlannedStmt **stmt = (nrows < LARGE_RUN_ROWS) ? &plan->small : &plan->large;
+
+	if (*stmt == NULL)
+		*stmt = inner_plan_make(plan);
+	return *stmt;
+}
+
+/* Runs the inner query; see inner_plan.h. */
+void
+inner_plan_execute(InnerPlan *plan, Run *run, Scratch *scratch, Size budget)
+{
+	PlannedStmt *stmt = inner_plan_get(plan, run->source.nrows);
+	QueryDesc  *query_desc;
+	ScratchReceiver receiver = {
+		.pub = {scratch_receive_cb, scratch_startup_cb, scratch_shutdown_cb,
+		scratch_shutdown_cb, DestNone},
+		.scratch = scratch,
+		.run = run,
+		.budget = budget,
+	};
+
+	Assert(ActiveSnapshotSet());
+	query_desc = CreateQueryDesc(stmt, plan->name, GetActiveSnapshot(),
+								 InvalidSnapshot, &receiver.pub, NULL, NULL, 0);
+	ExecutorStart(query_desc, 0);
+	compat_executor_run(query_desc);
+	ExecutorFinish(query_desc);
+	ExecutorEnd(query_desc);
+	FreeQueryDesc(query_desc);
+}

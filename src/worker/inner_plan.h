@@ -1,0 +1,34 @@
+/*
+ * inner_plan.h - a view's inner query: plan and execute.
+ */
+#ifndef STREAM_EXT_INNER_PLAN_H
+#define STREAM_EXT_INNER_PLAN_H
+
+#include "query/stream_query.h"
+#include "state/scratch.h"
+#include "worker/run.h"
+
+typedef struct InnerPlan InnerPlan;
+
+/* Prepares for planning the query's inner query; the plans are made when first needed. */
+extern InnerPlan *inner_plan_create(StreamQuery *query, const char *name, MemoryContext parent);
+
+/* Returns whether relation relid is used by the query or a plan. */
+extern bool inner_plan_uses_relation(const InnerPlan *plan, Oid relid);
+
+/*
+ * Locks, until the transaction ends, whatever the plans read.  This takes in
+ * invalidations: look afterwards whether the plan is still to be used.
+ */
+extern void inner_plan_lock(InnerPlan *plan);
+
+/*
+ * Runs the inner query over the rows that run hands out now and adds what
+ * comes out to scratch.  Holds the run when scratch is over budget bytes
+ * (0: no limit), so that rows which give many do not fill memory.
+ * Requires: a transaction, an active snapshot, the view owner's scope, and
+ * inner_plan_lock() in this transaction.
+ */
+extern void inner_plan_execute(InnerPlan *plan, Run *run, Scratch *scratch, Size budget);
+
+#endif							/* STREAM_EXT_INNER_PLAN_H */

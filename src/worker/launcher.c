@@ -1,0 +1,246 @@
+/*
+ * launcher.c - finds the databases that have streams, and keeps a worker in each.
+ *
+ * A database has streams if it has a slot: whoever first needs it makes it
+ * (doc/decisions/0004), and it survives everything.  So nothing needs to be configured
+ * and no database is ever scanned.  Slots of databases that are gone (DROP
+ * DATABASE leaves physical slots) are dropped here.
+ *
+ * Failure: a worker that ends is started again, later and later if it ends
+ * quickly; an error in the launcher makes the postmaster start it anew.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+#include "utils/timestamp.h"
+
+#include "clock.h"
+#include "compat.h"
+#include "shared/slot.h"
+#include "stat/wait_event.h"
+#include "worker/worker.h"
+
+#define LAUNCHER_IDLE_MS	5000
+#define RESTART_FIRST_MS	100
+#define RESTART_LONGEST_MS	30000
+/* A worker that lived this long has not failed at its start. */
+#define HEALTHY_MS			10000
+
+extern PGDLLEXPORT void stream_ext_launcher_main(Datum arg);
+
+/* What the launcher remembers of a database. */
+typedef struct LauncherEntry
+{
+	Oid			dbid;
+	BackgroundWorkerHandle *handle; /* of the worker last started, or NULL */
+	TimestampTz started;
+	int			quick_exits;	/* in a row */
+	TimestampTz not_before;
+	bool		warned;
+} LauncherEntry;
+
+static List *entries = NIL;
+
+/* Registers the launcher with the postmaster. Called by _PG_init only. */
+void
+launcher_register(void)
+{
+	BackgroundWorker worker = {
+		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
+		.bgw_start_time = BgWorkerStart_RecoveryFinished,
+		.bgw_restart_time = 1,
+		.bgw_library_name = "stream_ext",
+		.bgw_function_name = "stream_ext_launcher_main",
+		.bgw_name = "stream launcher",
+		.bgw_type = "stream launcher",
+	};
+
+	RegisterBackgroundWorker(&worker);
+}
+
+/* Returns the entry of a database, making it if needed. */
+static LauncherEntry *
+launcher_entry(Oid dbid)
+{
+	ListCell   *lc;
+	LauncherEntry *entry;
+
+	foreach(lc, entries)
+	{
+		entry = lfirst(lc);
+		if (entry->dbid == dbid)
+			return entry;
+	}
+	entry = MemoryContextAllocZero(TopMemoryContext, sizeof(LauncherEntry));
+	entry->dbid = dbid;
+	entries = lappend(entries, entry);
+	return entry;
+}
+
+/* Returns whether the worker started last is still there, and notes its end. */
+static bool
+launcher_worker_alive(LauncherEntry *entry)
+{
+	pid_t		pid;
+	TimestampTz now = clock_real();
+	int			delay_ms = RESTART_FIRST_MS;
+
+	if (entry->handle == NULL)
+		return false;
+	if (GetBackgroundWorkerPid(entry->handle, &pid) != BGWH_STOPPED)
+		return true;
+
+	pfree(entry->handle);
+	entry->handle = NULL;
+	if (TimestampDifferenceExceeds(entry->started, now, HEALTHY_MS))
+		entry->quick_exits = 0;
+	for (int i = 0; i < entry->quick_exits && delay_ms < RESTART_LONGEST_MS; i++)
+		delay_ms *= 2;
+	entry->quick_exits++;
+	entry->not_before = now + (int64) Min(delay_ms, RESTART_LONGEST_MS) * 1000;
+	return false;
+}
+
+/* Starts the worker of a database. */
+static void
+launcher_start_worker(LauncherEntry *entry)
+{
+	BackgroundWorker worker = {
+		.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION,
+		.bgw_start_time = BgWorkerStart_RecoveryFinished,
+		.bgw_restart_time = BGW_NEVER_RESTART,
+		.bgw_library_name = "stream_ext",
+		.bgw_function_name = "stream_ext_worker_main",
+		.bgw_type = "stream worker",
+		.bgw_main_arg = ObjectIdGetDatum(entry->dbid),
+		.bgw_notify_pid = MyProcPid,
+	};
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	snprintf(worker.bgw_name, BGW_MAXLEN, "stream worker of database %u", entry->dbid);
+	if (RegisterDynamicBackgroundWorker(&worker, &entry->handle))
+		entry->warned = false;
+	else if (!entry->warned)
+	{
+		ereport(WARNING,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("no free worker process for the streams of database %u", entry->dbid),
+				 errhint("Raise max_worker_processes.")));
+		entry->warned = true;
+	}
+	entry->started = clock_real();
+	MemoryContextSwitchTo(old);
+}
+
+/* Returns the databases of slots, without those that are gone: their slots are dropped. */
+static List *
+launcher_find_databases(void)
+{
+	List	   *dbids;
+	List	   *alive = NIL;
+	ListCell   *lc;
+
+	StartTransactionCommand();
+	dbids = slot_list_databases();
+	foreach(lc, dbids)
+	{
+		Oid			dbid = lfirst_oid(lc);
+		MemoryContext old;
+
+		if (!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(dbid)))
+		{
+			slot_drop(dbid);
+			generation_discard_database(dbid);
+			control_forget_database(dbid);
+			continue;
+		}
+		old = MemoryContextSwitchTo(TopMemoryContext);
+		alive = lappend_oid(alive, dbid);
+		MemoryContextSwitchTo(old);
+	}
+	CommitTransactionCommand();
+	return alive;
+}
+
+/* Looks after one database; returns in how many ms to look again. */
+static long
+launcher_tend(Oid dbid)
+{
+	LauncherEntry *entry = launcher_entry(dbid);
+	DatabaseControl *db = control_database(dbid, true);
+	TimestampTz now = clock_real();
+	bool		held;
+
+	if (db == NULL)
+	{
+		if (!entry->warned)
+			ereport(WARNING,
+					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+					 errmsg("streams of database %u are not maintained", dbid),
+					 errhint("Raise stream_ext.max_databases and restart the server.")));
+		entry->warned = true;
+		return LAUNCHER_IDLE_MS;
+	}
+	control_lock(false);
+	held = db->hold_count > 0 || db->worker_pid != 0;
+	control_unlock();
+
+	if (launcher_worker_alive(entry) || held)
+		return LAUNCHER_IDLE_MS;
+	if (now < entry->not_before)
+		return (entry->not_before - now) / 1000 + 1;
+	launcher_start_worker(entry);
+	return LAUNCHER_IDLE_MS;
+}
+
+/* At exit: nobody wakes the launcher any more. */
+static void
+launcher_exit_cb(int code, Datum arg)
+{
+	control_set_launcher_latch(NULL);
+}
+
+/* Entry point. */
+void
+stream_ext_launcher_main(Datum arg)
+{
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	control_set_launcher_latch(MyLatch);
+	before_shmem_exit(launcher_exit_cb, (Datum) 0);
+
+	for (;;)
+	{
+		List	   *dbids = launcher_find_databases();
+		long		wait_ms = LAUNCHER_IDLE_MS;
+		ListCell   *lc;
+
+		foreach(lc, dbids)
+			wait_ms = Min(wait_ms, launcher_tend(lfirst_oid(lc)));
+		list_free(dbids);
+
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 wait_ms, stat_wait_event(STAT_WAIT_LAUNCHER_MAIN));
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+	}
+}

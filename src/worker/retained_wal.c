@@ -1,0 +1,120 @@
+/*
+ * retained_wal.c - how much WAL the views still need, and when that is too much.
+ *
+ * The slot stands at the smallest durable restart position of all views.  A
+ * view that does not go on (paused, error, disabled) holds it back, but not
+ * beyond stream_ext.max_lag: then the view goes into state gap and the WAL is
+ * let go, so that a forgotten view never fills the disk.  Running views are
+ * waited for by the writers instead (stream_am).
+ *
+ * A view that a transaction is creating needs WAL from its start position on,
+ * but the worker does not see it yet, while it may already have read past the commit record.
+ * Such a transaction shares the slot's lock (slot_ensure), so the slot is
+ * moved only while nobody does and every view is known.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "utils/inval.h"
+#include "utils/timestamp.h"
+
+#include "clock.h"
+#include "compat.h"
+#include "fault_point.h"
+#include "guc.h"
+#include "shared/slot.h"
+#include "shared/wal_end.h"
+#include "worker/worker.h"
+
+/* The slot is saved to disk each time: not more often than this. */
+#define SLOT_ADVANCE_MS	1000
+
+/* Gives up a view that holds back too much WAL. */
+static void
+retained_wal_check_gap(StreamWorker *worker, WorkerView *view, XLogRecPtr insert_lsn)
+{
+	char	   *message;
+
+	if (guc_max_lag_mb < 0 || worker_view_reads(view) ||
+		view->catalog->state == VIEW_GAP ||
+		insert_lsn - view->flushed_restart_lsn <= (uint64) guc_max_lag_mb * 1024 * 1024)
+		return;
+
+	if (view->writer != NULL)
+		(void) flush_view(worker, view);
+	message = psprintf("WAL from %X/%X on was let go because of stream_ext.max_lag",
+					   LSN_FORMAT_ARGS(view->flushed_restart_lsn));
+	worker_view_set_state(worker, view, VIEW_GAP, message);
+}
+
+/* Returns the position from which WAL is needed. */
+static XLogRecPtr
+retained_wal_minimum(StreamWorker *worker)
+{
+	XLogRecPtr	minimum = feed_restart_lsn(worker->feed);
+	ListCell   *lc;
+
+	foreach(lc, worker->views)
+	{
+		WorkerView *view = lfirst(lc);
+
+		if (view->catalog->state != VIEW_GAP && view->flushed_restart_lsn < minimum)
+			minimum = view->flushed_restart_lsn;
+	}
+	return minimum;
+}
+
+/* Moves the slot to where WAL is needed from. Caller holds the slot's lock. */
+static void
+retained_wal_advance(StreamWorker *worker)
+{
+	XLogRecPtr	minimum;
+
+	AcceptInvalidationMessages();
+	if (catalog_generation() != worker->catalog_generation)
+		return;					/* a view that is not loaded yet */
+
+	minimum = retained_wal_minimum(worker);
+	if (minimum == pg_atomic_read_u64(&worker->control->restart_lsn))
+		return;
+	FAULT_POINT("slot-before-advance");
+	if (slot_advance(worker->dbid, minimum))
+	{
+		pg_atomic_write_u64(&worker->control->restart_lsn, minimum);
+		pg_atomic_fetch_add_u64(&worker->control->slot_advances, 1);
+		control_progress(worker->control);
+	}
+	else
+		slot_renew(worker->dbid);	/* somebody dropped or invalidated it */
+	FAULT_POINT("slot-after-advance");
+}
+
+/* Moves the slot, now or if it was not moved lately. */
+void
+retained_wal_update(StreamWorker *worker, bool now)
+{
+	TimestampTz time = clock_real();
+	XLogRecPtr	insert_lsn = wal_insert_end();
+	ListCell   *lc;
+
+	if (worker->feed == NULL)
+		return;					/* its WAL was lost; opened again next round */
+	if (!now && !TimestampDifferenceExceeds(worker->last_slot_advance, time, SLOT_ADVANCE_MS))
+		return;
+	worker->last_slot_advance = time;
+
+	foreach(lc, worker->views)
+		retained_wal_check_gap(worker, lfirst(lc), insert_lsn);
+
+	if (!slot_lock_unused(worker->dbid))
+		return;
+	PG_TRY();
+	{
+		retained_wal_advance(worker);
+	}
+	PG_FINALLY();
+	{
+		slot_unlock(worker->dbid);
+	}
+	PG_END_TRY();
+}

@@ -1,0 +1,88 @@
+/*
+ * run.h - the rows of some adjacent committed transactions, as a row source.
+ *
+ * A run is what one execution of a view's inner query sees.  Adjacent small
+ * transactions are coalesced into one run; a large one is a run of its own,
+ * whose batches are read from WAL again one at a time.
+ */
+#ifndef STREAM_EXT_RUN_H
+#define STREAM_EXT_RUN_H
+
+#include "nodes/bitmapset.h"
+#include "stream_am/stream_am.h"
+#include "wal/feed.h"
+
+typedef struct Run
+{
+	StreamRowSource source;		/* first: the access method knows only this */
+	Feed	   *feed;
+	MemoryContext context;		/* of the run */
+	List	   *transactions;	/* FeedTransaction, in commit order */
+	uint64		nrows;			/* of all streams */
+	Size		bytes;
+	XLogRecPtr	end_lsn;		/* of the last commit record */
+	TimestampTz commit_time;	/* of the last */
+
+	/* what the view now at work reads: see run_start() */
+	XLogRecPtr	after_lsn;
+	TupleDesc	desc;
+	Datum	   *missing_values;
+	bool	   *missing_isnull;
+
+	/* where the scan is */
+	int			transaction;	/* index into transactions */
+	int			batch;
+	MemoryContext batch_context;	/* reader and data of the open batch */
+	struct BatchReader *reader;
+	uint32		batch_row;		/* rows of it read so far */
+	uint64		row;			/* rows handed out since run_start() */
+	uint64		stop;			/* no more rows once row has reached this */
+	uint64		reached;		/* the greatest row since run_allow() */
+	Bitmapset  *skip;			/* rows (since mark_row) to leave out */
+
+	/* a place to go back to */
+	int			mark_transaction;
+	int			mark_batch;
+	uint32		mark_batch_row;
+	uint64		mark_row;
+} Run;
+
+/*
+ * Collects committed transactions from feed: at least one if there is one,
+ * then more while they are small.  NULL if there is none.  max_wal bounds the
+ * WAL that is read in vain.
+ */
+extern Run *run_collect(Feed *feed, Size max_wal, MemoryContext parent);
+extern void run_free(Run *run);
+
+/* Where a view that has applied the run must read on from; at most its end. */
+extern XLogRecPtr run_restart_lsn(const Run *run);
+
+/* Returns whether some transaction after lsn has rows of the stream. */
+extern bool run_has_rows(const Run *run, Oid streamid, XLogRecPtr after_lsn);
+extern uint64 run_count_rows(const Run *run, Oid streamid, XLogRecPtr after_lsn);
+
+/* Starts handing out the rows of rel in transactions that ended after lsn. */
+extern void run_start(Run *run, Relation rel, XLogRecPtr after_lsn);
+extern void run_finish(Run *run);
+
+/* Allows maxrows more rows; remembers this place for a rewind. */
+extern void run_allow(Run *run, uint64 maxrows);
+
+/*
+ * Allows no row that was not handed out yet.  A rescan still gives the same
+ * rows as the scan before it, so the result is that of fewer rows.
+ */
+extern void run_hold(Run *run);
+
+/* Goes back to the place of the last run_allow(). */
+extern void run_rewind(Run *run);
+
+/* Passes over all rows that are still allowed. */
+extern void run_pass(Run *run);
+extern bool run_at_end(Run *run);
+
+/* The transaction of the row handed out last. */
+extern FeedTransaction *run_current_transaction(const Run *run);
+
+#endif							/* STREAM_EXT_RUN_H */

@@ -1,0 +1,466 @@
+/*
+ * stream_worker.c - the process that maintains a database's continuous views.
+ *
+ * Read what was committed, apply it, flush what is due, move the slot, sleep.
+ * Everything that is lost with the process is read from WAL again.
+ *
+ * The worker connects as the bootstrap superuser and does nothing of its
+ * users' in that role: see catalog/owner.h.
+ *
+ * Failure: any error that reaches the main loop ends the process; the
+ * launcher starts another.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/pmsignal.h"
+#include "storage/procarray.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/pidfile.h"
+#include "utils/timestamp.h"
+
+#include "clock.h"
+#include "compat.h"
+#include "flush/flush.h"
+#include "guc.h"
+#include "shared/slot.h"
+#include "shared/wal_end.h"
+#include "stat/wait_event.h"
+#include "worker/worker.h"
+
+/* Without a wake-up, look around this often: COMMIT PREPARED and the like. */
+#define IDLE_MS				100
+/* As in miscinit.c, where it is private. */
+#define PID_FILE			"postmaster.pid"
+/* How long commits may gather where several sessions commit at once. */
+#define GATHER_US			300
+/* A clean shutdown waits this long for what clients still committed. */
+#define DRAIN_MS			3000
+#define RETENTION_MS		60000
+
+extern PGDLLEXPORT void stream_ext_worker_main(Datum arg);
+
+static DatabaseControl *my_control = NULL;
+
+/* SIGTERM: leave soon; a view's query that is running is cancelled. */
+static void
+stream_worker_terminate_cb(SIGNAL_ARGS)
+{
+	int			save_errno = errno;
+
+	ShutdownRequestPending = true;
+	if (crash_guard_cancelable())
+	{
+		QueryCancelPending = true;
+		InterruptPending = true;
+	}
+	SetLatch(MyLatch);
+	errno = save_errno;
+}
+
+/* At exit: the database has no worker any more. */
+static void
+stream_worker_exit_cb(int code, Datum arg)
+{
+	DatabaseControl *db = my_control;
+
+	my_control = NULL;
+	if (db == NULL)
+		return;
+	control_lock(true);
+	if (db->worker_pid == MyProcPid)
+	{
+		db->worker_pid = 0;
+		db->worker_latch = NULL;
+		db->last_exit_time = clock_real();
+	}
+	control_unlock();
+	ConditionVariableBroadcast(&db->progress);
+	control_wake_launcher();
+}
+
+/* Takes the place of the database's worker; false if it is taken, or not wanted. */
+static bool
+stream_worker_register(Oid dbid)
+{
+	DatabaseControl *db = control_database(dbid, true);
+	bool		mine = false;
+
+	if (db == NULL)
+		return false;
+	control_lock(true);
+	if (db->worker_pid == 0 && db->hold_count == 0)
+	{
+		db->worker_pid = MyProcPid;
+		db->worker_latch = MyLatch;
+		db->worker_start_time = clock_real();
+		db->worker_starts++;
+		mine = true;
+	}
+	control_unlock();
+	if (mine)
+	{
+		my_control = db;
+		before_shmem_exit(stream_worker_exit_cb, (Datum) 0);
+	}
+	return mine;
+}
+
+/* Settings of this process. */
+static void
+stream_worker_configure(void)
+{
+	char		timeout[32];
+
+	snprintf(timeout, sizeof(timeout), "%d", guc_lock_timeout_ms);
+	SetConfigOption("lock_timeout", timeout, PGC_SUSET, PGC_S_OVERRIDE);
+
+	/*
+	 * in a deadlock with DDL it is we who give way and try again, not the
+	 * user
+	 */
+	SetConfigOption("deadlock_timeout", "10ms", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("idle_in_transaction_session_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("row_security", "on", PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+/* Returns whether the extension is there to work for. */
+static bool
+stream_worker_wanted(void)
+{
+	bool		wanted;
+
+	StartTransactionCommand();
+	wanted = catalog_extension_exists();
+	CommitTransactionCommand();
+	return wanted;
+}
+
+/* Disables the views in which former workers crashed again and again. */
+static void
+stream_worker_disable_culprits(StreamWorker *worker)
+{
+	List	   *culprits = crash_guard_take_culprits();
+	ListCell   *lc;
+
+	foreach(lc, culprits)
+	{
+		StartTransactionCommand();
+		if (catalog_is_view(lfirst_oid(lc)))
+			catalog_set_state(lfirst_oid(lc), VIEW_DISABLED,
+							  "the worker crashed three times within a minute while it applied this view");
+		CommitTransactionCommand();
+	}
+}
+
+/* Makes the worker's state. */
+static StreamWorker *
+stream_worker_create(Oid dbid)
+{
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "stream worker",
+												  ALLOCSET_DEFAULT_SIZES);
+	StreamWorker *worker = MemoryContextAllocZero(context, sizeof(StreamWorker));
+
+	worker->dbid = dbid;
+	worker->control = my_control;
+	worker->context = context;
+	worker->run_context = AllocSetContextCreate(context, "stream worker round",
+												ALLOCSET_DEFAULT_SIZES);
+	worker->catalog_generation = PG_UINT64_MAX;
+	return worker;
+}
+
+/* Makes WAL up to the last commit readable; asynchronous commits may not have. */
+static void
+stream_worker_flush_wal(StreamWorker *worker)
+{
+	XLogRecPtr	commit_lsn = pg_atomic_read_u64(&worker->control->last_commit_lsn);
+
+	if (commit_lsn > GetFlushRecPtr(NULL))
+		XLogFlush(commit_lsn);
+}
+
+/* Drops partitions that have expired, now and then. */
+static void
+stream_worker_drop_expired(StreamWorker *worker)
+{
+	TimestampTz now = clock_real();
+	ListCell   *lc;
+
+	if (!TimestampDifferenceExceeds(worker->last_retention, now, RETENTION_MS))
+		return;
+	worker->last_retention = now;
+	foreach(lc, worker->views)
+	{
+		WorkerView *view = lfirst(lc);
+
+		if (view->catalog->options.retention != NULL)
+			(void) retention_drop_expired(view->catalog, guc_lock_timeout_ms);
+	}
+}
+
+/* Sleeps until there is something to read, or for a while. */
+static void
+stream_worker_sleep(StreamWorker *worker)
+{
+	DatabaseControl *db = worker->control;
+
+	/*
+	 * Where several sessions commit at the same time, let some more commits
+	 * gather: being woken by each would cost those who commit more than it is
+	 * worth.  A session alone never waits for this.
+	 */
+	if (worker->gather)
+	{
+		worker->gather = false;
+		pg_usleep(GATHER_US);
+		return;
+	}
+
+	pg_atomic_exchange_u32(&db->worker_sleeping, 1);
+	if (pg_atomic_read_u64(&db->last_commit_lsn) <= pg_atomic_read_u64(&db->read_lsn))
+	{
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 IDLE_MS, stat_wait_event(STAT_WAIT_WORKER_MAIN));
+		ResetLatch(MyLatch);
+	}
+	else
+	{
+		/*
+		 * its commit record is not flushed yet: do that, it is being waited
+		 * for
+		 */
+		stream_worker_flush_wal(worker);
+	}
+	pg_atomic_write_u32(&db->worker_sleeping, 0);
+}
+
+/*
+ * Ends this process if the postmaster is gone: a worker with much to do
+ * would not notice, and the server could not be started again meanwhile.
+ */
+void
+worker_check_postmaster(void)
+{
+	if (!PostmasterIsAlive())
+		proc_exit(1);
+}
+
+/* One round of the main loop. */
+static void
+stream_worker_round(StreamWorker *worker)
+{
+	bool		moved;
+
+	MemoryContextSwitchTo(worker->run_context);
+	MemoryContextReset(worker->run_context);
+	worker_check_postmaster();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+		stream_worker_configure();
+	}
+	stream_worker_flush_wal(worker);
+	worker_views_reload(worker);
+	moved = worker_feeds_work(worker);
+	moved |= flush_due_views(worker);
+	retained_wal_update(worker, false);
+	stream_worker_drop_expired(worker);
+	if (!moved && !ShutdownRequestPending)
+		stream_worker_sleep(worker);
+}
+
+/* Flushes every view, as far as that goes. */
+static void
+stream_worker_flush_all(StreamWorker *worker)
+{
+	ListCell   *lc;
+
+	QueryCancelPending = false;
+	foreach(lc, worker->views)
+	{
+		WorkerView *view = lfirst(lc);
+
+		if (view->writer != NULL && view->catalog->state != VIEW_GAP)
+			(void) flush_view(worker, view);
+	}
+	retained_wal_update(worker, true);
+}
+
+/* Returns whether the server is being shut down, and not just this process. */
+static bool
+stream_worker_server_stops(void)
+{
+	FILE	   *file = AllocateFile(PID_FILE, "r");
+	char		line[MAXPGPATH];
+	bool		stops = false;
+
+	if (file == NULL)
+		return false;
+	for (int i = 1; fgets(line, sizeof(line), file) != NULL; i++)
+	{
+		if (i == LOCK_FILE_LINE_PM_STATUS)
+			stops = (strncmp(line, PM_STATUS_STOPPING, strlen(PM_STATUS_STOPPING)) == 0);
+	}
+	FreeFile(file);
+	return stops;
+}
+
+/* Returns whether a client is still connected. */
+static bool
+stream_worker_clients_left(void)
+{
+	int			nbackends = pgstat_fetch_stat_numbackends();
+
+	for (int i = 1; i <= nbackends; i++)
+	{
+		LocalPgBackendStatus *status = pgstat_get_local_beentry_by_index(i);
+
+		if (status->backendStatus.st_backendType == B_BACKEND)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Applies and flushes what was committed, as far as there is time: after a
+ * clean shutdown the next start finds everything in storage, and so does
+ * the copy of a database.  At a shutdown clients may still be committing.
+ */
+static void
+stream_worker_drain(StreamWorker *worker, bool shutdown)
+{
+	TimestampTz start = clock_real();
+
+	while (!TimestampDifferenceExceeds(start, clock_real(), DRAIN_MS))
+	{
+		bool		clients = false;
+
+		if (shutdown)
+		{
+			pgstat_clear_backend_activity_snapshot();
+			clients = stream_worker_clients_left();
+		}
+		QueryCancelPending = false;
+		MemoryContextReset(worker->run_context);
+		XLogFlush(wal_insert_end());
+		if (!worker_feeds_work(worker) && !clients)
+			break;
+		pg_usleep(10000);
+	}
+	stream_worker_flush_all(worker);
+}
+
+/* Returns whether the worker is to leave its database. */
+static bool
+stream_worker_must_leave(void)
+{
+	bool		held;
+
+	control_lock(false);
+	held = my_control->hold_count > 0;
+	control_unlock();
+	return held || ShutdownRequestPending;
+}
+
+/*
+ * Waits for the extension: the transaction that creates it, and the first
+ * stream with it, may still be open.  Returns false if there is none; then
+ * the slot is gone, too.
+ */
+static bool
+stream_worker_await_extension(Oid dbid)
+{
+	while (!stream_worker_wanted())
+	{
+		if (stream_worker_must_leave() || slot_drop_unused(dbid))
+			return false;
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 IDLE_MS, stat_wait_event(STAT_WAIT_WORKER_MAIN));
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+	}
+	return true;
+}
+
+/* Works until it is time to leave; returns false if the extension is gone. */
+static bool
+stream_worker_loop(StreamWorker *worker)
+{
+	uint64		checked = catalog_generation();
+
+	while (!stream_worker_must_leave())
+	{
+		if (catalog_generation() != checked)
+		{
+			checked = catalog_generation();
+			if (!stream_worker_wanted())
+				return false;
+		}
+		stream_worker_round(worker);
+	}
+	return true;
+}
+
+/* Leaves in good order, as far as there is time. */
+static void
+stream_worker_leave(StreamWorker *worker)
+{
+	if (!ShutdownRequestPending)
+	{
+		worker_views_reload(worker);
+		stream_worker_drain(worker, false);
+	}
+	else if (stream_worker_server_stops())
+		stream_worker_drain(worker, true);
+	worker_feeds_close(worker);
+}
+
+/* Entry point. */
+void
+stream_ext_worker_main(Datum arg)
+{
+	Oid			dbid = DatumGetObjectId(arg);
+	StreamWorker *worker;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, stream_worker_terminate_cb);
+	BackgroundWorkerUnblockSignals();
+	if (!stream_worker_register(dbid))
+		proc_exit(0);
+	BackgroundWorkerInitializeConnectionByOid(dbid, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
+	stream_worker_configure();
+	if (!stream_worker_await_extension(dbid))
+		proc_exit(0);
+
+	crash_guard_init(dbid);
+	catalog_init();
+	worker_views_init();
+	slot_ensure(dbid);
+	pg_atomic_write_u64(&my_control->ready_lsn, wal_insert_end());
+	XLogFlush(wal_insert_end());
+	worker = stream_worker_create(dbid);
+	stream_worker_disable_culprits(worker);
+	worker_views_reload(worker);
+	if (stream_worker_loop(worker))
+		stream_worker_leave(worker);
+	else
+		(void) slot_drop_unused(dbid);
+	proc_exit(0);
+}

@@ -1,0 +1,168 @@
+/*
+ * worker.h - what the rooms of the stream worker share.
+ *
+ * One stream worker per database reads WAL, applies each committed
+ * transaction to every continuous view and flushes their groups.
+ *
+ *   launcher.c        finds databases, starts and restarts their workers
+ *   stream_worker.c   the process: start, main loop, shutdown
+ *   worker_views.c    the views of the database: load, change, drop
+ *   worker_feeds.c    what to read next: everybody's feed, and catching up
+ *   run.c             the rows of some committed transactions, as a row source
+ *   inner_plan.c      a view's inner query: plan and execute
+ *   apply.c           one run into one view: scratch, publish
+ *   apply_careful.c   the same when some row fails
+ *   apply_error.c     what an error means for the view
+ *   flush_view.c      one view's groups to storage
+ *   retained_wal.c    position of the slot, views left too far behind
+ *   crash_guard.c     which view the worker crashed in
+ */
+#ifndef STREAM_EXT_WORKER_H
+#define STREAM_EXT_WORKER_H
+
+#include "catalog/owner.h"
+#include "catalog/view_catalog.h"
+#include "query/stream_query.h"
+#include "shared/control.h"
+#include "state/generation.h"
+#include "state/scratch.h"
+#include "worker/run.h"
+#include "wal/feed.h"
+
+struct InnerPlan;
+
+/* A row that some view could not digest, until the view's next flush. */
+typedef struct PendingDeadLetter
+{
+	char	   *row;			/* text of the row, as of the stream's row
+								 * type */
+	char	   *message;
+	int			sqlstate;
+	XLogRecPtr	lsn;			/* end of its commit record */
+	TimestampTz commit_time;
+} PendingDeadLetter;
+
+/* One continuous view, as this worker knows it. */
+typedef struct WorkerView
+{
+	Oid			viewid;
+	MemoryContext context;		/* owns everything below */
+	ViewCatalog *catalog;
+	ViewControl *control;
+
+	/* rebuilt when the view or something it uses changes */
+	bool		stale;
+	MemoryContext query_context;
+	StreamQuery *query;
+	GroupDesc  *desc;
+	struct InnerPlan *plan;
+	bool		permitted;		/* its owner has the rights for it */
+
+	GenerationWriter *writer;
+	Scratch    *scratch;
+
+	XLogRecPtr	restart_lsn;	/* goes with what the view has applied */
+	XLogRecPtr	flushed_lsn;	/* as in its position row */
+	XLogRecPtr	flushed_restart_lsn;
+	TimestampTz last_flush;
+	bool		flush_soon;
+	TimestampTz flush_retry_at; /* not before, after a flush that failed */
+	int			flush_failures; /* in a row */
+
+	List	   *dead_letters;	/* PendingDeadLetter, in dead_letter_context */
+	MemoryContext dead_letter_context;
+
+	Feed	   *catchup;		/* its own feed while it is behind, or NULL */
+	TimestampTz retry_at;		/* not before, after an error */
+	int			failures;		/* in a row */
+	int			timeouts;		/* in a row */
+} WorkerView;
+
+/* The process. */
+typedef struct StreamWorker
+{
+	Oid			dbid;
+	DatabaseControl *control;
+	MemoryContext context;
+	MemoryContext run_context;	/* reset after each round of the loop */
+	List	   *views;			/* WorkerView */
+	uint64		catalog_generation; /* views are as of this */
+	Feed	   *feed;			/* of all views that are not behind */
+	XLogRecPtr	applied_lsn;	/* what it has handed on */
+	bool		gather;			/* the last run held several transactions */
+	TimestampTz last_slot_advance;
+	TimestampTz last_retention;
+	TimestampTz last_trim;
+} StreamWorker;
+
+/* worker_views.c */
+extern void worker_views_init(void);
+extern void worker_views_reload(StreamWorker *worker);
+extern void worker_view_prepare(WorkerView *view);	/* (re)builds query and
+													 * plan if stale */
+extern void worker_view_set_state(StreamWorker *worker, WorkerView *view,
+								  ViewState state, const char *message);
+extern void worker_view_note_error(WorkerView *view, int sqlstate, const char *message);
+extern bool worker_view_reads(const WorkerView *view);	/* running or lagging */
+
+/* worker_feeds.c */
+extern bool worker_feeds_work(StreamWorker *worker);	/* true if something was
+														 * done */
+extern void worker_feeds_close(StreamWorker *worker);
+
+/* apply.c: true if the view now holds the run */
+extern bool apply_run(StreamWorker *worker, WorkerView *view, Run *run);
+
+typedef enum ApplyMode
+{
+	APPLY_PLAIN = 0,
+	APPLY_OVERSIZE = 1,			/* straight to storage */
+	APPLY_CAREFUL = 2			/* find the rows that fail */
+} ApplyMode;
+
+/* stream_worker.c */
+extern void worker_check_postmaster(void);
+
+/* apply_careful.c */
+extern void apply_rows_careful(WorkerView *view, Run *run, Scratch *scratch, uint64 maxrows);
+
+/* apply_error.c */
+typedef enum ErrorClass
+{
+	ERROR_OF_DATA,				/* this row, again and again */
+	ERROR_OF_VIEW,				/* rights or objects are gone */
+	ERROR_OF_TIME,				/* apply_timeout */
+	ERROR_TO_RETRY				/* locks, memory, disk ... */
+} ErrorClass;
+extern ErrorClass apply_classify_error(int sqlstate);
+extern int64 apply_retry_delay_us(int failures);
+extern void apply_handle_error(StreamWorker *worker, WorkerView *view, ErrorData *edata);
+
+/* The view waits for its storage: its groups cannot be flushed now. */
+extern void apply_wait_for_flush(StreamWorker *worker, WorkerView *view);
+
+/* flush_view.c */
+extern bool flush_view(StreamWorker *worker, WorkerView *view); /* false: failed, will
+																 * be retried */
+extern bool flush_may_try(const WorkerView *view);	/* false: it failed just
+													 * now */
+extern void flush_dead_letters(WorkerView *view);	/* within a transaction */
+extern void flush_forget_dead_letters(WorkerView *view);
+extern bool flush_due_views(StreamWorker *worker);
+extern bool flush_for_memory(StreamWorker *worker, WorkerView *view);
+
+/* retained_wal.c */
+extern void retained_wal_update(StreamWorker *worker, bool now);
+
+/* crash_guard.c */
+extern void crash_guard_init(Oid dbid);
+extern void crash_guard_enter(Oid viewid, bool cancelable); /* by SIGTERM */
+extern void crash_guard_leave(void);
+extern bool crash_guard_cancelable(void);
+extern List *crash_guard_take_culprits(void);	/* views that crashed too
+												 * often */
+
+/* launcher.c, stream_worker.c */
+extern void launcher_register(void);
+
+#endif							/* STREAM_EXT_WORKER_H */

@@ -1,0 +1,431 @@
+/*
+ * worker_feeds.c - what to read next: everybody's feed, and catching up.
+ *
+ * All views that keep pace share one feed.  A view that could not go on
+ * (a lock, an error, a pause) falls behind; it then reads WAL with a feed of
+ * its own, from its own position, in turns with everybody's, until it has
+ * caught up and joins them again.  One rule decides: a view is in step if it
+ * has applied everything that everybody's feed has handed on, and needs
+ * nothing from before that feed began.  (Everybody's feed is opened for the
+ * views that read then.  One that is resumed later may wait for the end of a
+ * transaction whose first batches that feed never saw.)
+ *
+ * Failure: WAL that is gone puts the views that need it into state gap.
+ */
+#include "postgres.h"
+
+#include "access/xlog.h"
+#include "access/transam.h"
+#include "miscadmin.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/procarray.h"
+#include "utils/errcodes.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "clock.h"
+#include "compat.h"
+#include "fault_point.h"
+#include "guc.h"
+#include "shared/slot.h"
+#include "shared/wal_end.h"
+#include "worker/worker.h"
+
+/* Read at most this much WAL without a transaction of ours before looking around. */
+#define READ_SLICE_BYTES	((Size) 16 * 1024 * 1024)
+
+/* A commit is visible soon, unless it waits for a standby. */
+#define VISIBLE_SHORT_NAPS	1000
+#define VISIBLE_PATIENCE	2000
+
+/* Returns whether everybody's feed is all that the view needs. */
+static bool
+feeds_in_step(const StreamWorker *worker, const WorkerView *view)
+{
+	return worker_view_reads(view) &&
+		generation_applied_lsn(view->writer) >= worker->applied_lsn &&
+		(worker->feed == NULL || view->restart_lsn >= feed_start_lsn(worker->feed));
+}
+
+/* Puts a view whose WAL is gone into state gap. */
+static void
+feeds_set_gap(StreamWorker *worker, WorkerView *view)
+{
+	char	   *message = psprintf("WAL from %X/%X to %X/%X is gone",
+								   LSN_FORMAT_ARGS(view->restart_lsn),
+								   LSN_FORMAT_ARGS(wal_insert_end()));
+
+	if (view->catchup != NULL)
+		feed_close(view->catchup);
+	view->catchup = NULL;
+	/* what was applied is not lost: memory still has it */
+	(void) flush_view(worker, view);
+	worker_view_set_state(worker, view, VIEW_GAP, message);
+}
+
+/* Returns whether the WAL where the view would have to begin is still there. */
+static bool
+feeds_wal_exists(StreamWorker *worker, WorkerView *view)
+{
+	MemoryContext old = CurrentMemoryContext;
+	MemoryContext context = AllocSetContextCreate(worker->run_context, "stream WAL probe",
+												  ALLOCSET_DEFAULT_SIZES);
+	volatile bool exists = false;
+
+	PG_TRY();
+	{
+		Feed	   *feed = feed_open(worker->dbid, view->restart_lsn,
+									 generation_applied_lsn(view->writer), 0, context);
+
+		(void) feed_next(feed, 1);
+		exists = true;
+	}
+	PG_CATCH();
+	{
+		if (geterrcode() != ERRCODE_STREAM_WAL_GONE)
+			PG_RE_THROW();
+		FlushErrorState();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return exists;
+}
+
+/*
+ * Puts the views in step whose WAL is gone into state gap, or all of them;
+ * returns whether there was any.
+ */
+static bool
+feeds_set_gaps(StreamWorker *worker, bool all)
+{
+	bool		any = false;
+	ListCell   *lc;
+
+	foreach(lc, worker->views)
+	{
+		WorkerView *view = lfirst(lc);
+
+		if (!feeds_in_step(worker, view) || (!all && feeds_wal_exists(worker, view)))
+			continue;
+		feeds_set_gap(worker, view);
+		any = true;
+	}
+	return any;
+}
+
+/*
+ * Everybody's feed could not be read.  If WAL is gone, those views in step
+ * that begin there lost it, or, if it is missing further on, all of them; the
+ * others start anew.  A new slot keeps what comes now.  Other errors go up
+ * and end the worker.
+ */
+static void
+feeds_lost_wal(StreamWorker *worker)
+{
+	ErrorData  *edata;
+
+	/* not back to where the error was raised: that is ErrorContext */
+	MemoryContextSwitchTo(worker->run_context);
+	edata = CopyErrorData();
+	if (edata->sqlerrcode != ERRCODE_STREAM_WAL_GONE)
+		PG_RE_THROW();
+	FlushErrorState();
+
+	if (!feeds_set_gaps(worker, false))
+		(void) feeds_set_gaps(worker, true);
+	if (worker->feed != NULL)
+		feed_close(worker->feed);
+	worker->feed = NULL;
+	slot_renew(worker->dbid);
+	worker->applied_lsn = InvalidXLogRecPtr;	/* as far as the views are */
+}
+
+/* Counts rows that were rolled back after they had been written. */
+static void
+feeds_count_aborted_cb(Oid relid, uint32 nrows, void *arg)
+{
+	StreamWorker *worker = arg;
+	StreamControl *stream = control_stream(worker->dbid, relid, false);
+
+	if (stream != NULL)
+		pg_atomic_fetch_add_u64(&stream->rows_aborted, nrows);
+}
+
+/* Opens everybody's feed where the view that is furthest behind needs it. */
+static void
+feeds_open(StreamWorker *worker)
+{
+	XLogRecPtr	restart_lsn = GetFlushRecPtr(NULL);
+	XLogRecPtr	applied_lsn = restart_lsn;
+	ListCell   *lc;
+
+	foreach(lc, worker->views)
+	{
+		WorkerView *view = lfirst(lc);
+
+		if (!worker_view_reads(view) || !XLogRecPtrIsInvalid(worker->applied_lsn))
+			continue;
+		restart_lsn = Min(restart_lsn, view->restart_lsn);
+		applied_lsn = Min(applied_lsn, generation_applied_lsn(view->writer));
+	}
+	worker->applied_lsn = applied_lsn;
+	worker->feed = feed_open(worker->dbid, restart_lsn, applied_lsn,
+							 (Size) guc_work_memory_kb * 1024, worker->context);
+	feed_on_abort(worker->feed, feeds_count_aborted_cb, worker);
+}
+
+/*
+ * Waits until the run's transactions are finished for everybody: a commit
+ * record reaches the WAL before its transaction leaves the ProcArray, and
+ * until then its other rows cannot be seen.
+ *
+ * With synchronous replication that can take for ever: who is told to leave
+ * meanwhile leaves.  Nothing of the run has been applied.
+ */
+static void
+feeds_wait_visible(StreamWorker *worker, Run *run)
+{
+	ListCell   *lc;
+	int			naps = 0;
+
+	foreach(lc, run->transactions)
+	{
+		FeedTransaction *txn = lfirst(lc);
+
+		while (TransactionIdIsInProgress(txn->xid))
+		{
+			CHECK_FOR_INTERRUPTS();
+			pg_usleep(++naps < VISIBLE_SHORT_NAPS ? 50L : 1000L);
+			if (naps < VISIBLE_PATIENCE)
+				continue;
+			worker_check_postmaster();
+			if (ShutdownRequestPending || worker->control->hold_count > 0)
+				proc_exit(0);
+		}
+	}
+}
+
+/* Counts the run's rows as committed, stream by stream. */
+static void
+feeds_count(StreamWorker *worker, Run *run)
+{
+	ListCell   *lc;
+
+	foreach(lc, run->transactions)
+	{
+		FeedTransaction *txn = lfirst(lc);
+
+		if (!txn->in_memory)
+			pg_atomic_fetch_add_u64(&worker->control->transactions_reread, 1);
+		for (int i = 0; i < txn->nbatches; i++)
+		{
+			StreamControl *stream = control_stream(worker->dbid, txn->batches[i].relid, false);
+
+			if (stream != NULL)
+				pg_atomic_fetch_add_u64(&stream->rows_committed, txn->batches[i].nrows);
+		}
+	}
+	pg_atomic_fetch_add_u64(&worker->control->transactions, list_length(run->transactions));
+}
+
+/* Gives a run of everybody's feed to all views in step. */
+static void
+feeds_apply(StreamWorker *worker, Run *run)
+{
+	List	   *in_step = NIL;
+	ListCell   *lc;
+
+	feeds_wait_visible(worker, run);
+	worker_views_reload(worker);
+
+	foreach(lc, worker->views)
+	{
+		if (feeds_in_step(worker, lfirst(lc)))
+			in_step = lappend(in_step, lfirst(lc));
+	}
+	worker->applied_lsn = run->end_lsn;
+	foreach(lc, in_step)
+		(void) apply_run(worker, lfirst(lc), run);
+	list_free(in_step);
+	feeds_count(worker, run);
+	worker->gather = list_length(run->transactions) > 1;
+}
+
+/* Moves the views in step to where everybody's feed has read. */
+static void
+feeds_advance(StreamWorker *worker)
+{
+	XLogRecPtr	read_lsn = feed_read_lsn(worker->feed);
+	ListCell   *lc;
+
+	foreach(lc, worker->views)
+	{
+		WorkerView *view = lfirst(lc);
+
+		if (!feeds_in_step(worker, view))
+			continue;
+		if (generation_applied_lsn(view->writer) < read_lsn)
+			generation_advance(view->writer, read_lsn);
+		if (generation_applied_lsn(view->writer) <= read_lsn)
+			view->restart_lsn = feed_restart_lsn(worker->feed);
+	}
+	worker->applied_lsn = Max(worker->applied_lsn, read_lsn);
+	pg_atomic_write_u64(&worker->control->read_lsn, read_lsn);
+	pg_atomic_write_u64(&worker->control->oldest_xact_lsn, feed_oldest_open_lsn(worker->feed));
+	pg_atomic_write_u64(&worker->control->wal_bytes_read, feed_bytes_read(worker->feed));
+	control_progress(worker->control);
+}
+
+/* Reads everybody's feed once; returns whether there was anything. */
+static bool
+feeds_work_common(StreamWorker *worker)
+{
+	Run		   *volatile run = NULL;
+	volatile XLogRecPtr before = InvalidXLogRecPtr;
+	volatile bool lost = false;
+
+	PG_TRY();
+	{
+		if (worker->feed == NULL)
+			feeds_open(worker);
+		before = feed_read_lsn(worker->feed);
+		run = run_collect(worker->feed, READ_SLICE_BYTES, worker->run_context);
+	}
+	PG_CATCH();
+	{
+		feeds_lost_wal(worker);
+		lost = true;
+	}
+	PG_END_TRY();
+	if (lost)
+		return true;
+
+	FAULT_POINT("feed-after-collect");
+	if (run != NULL)
+	{
+		feeds_apply(worker, run);
+		run_free(run);
+	}
+	feeds_advance(worker);
+	return run != NULL || feed_read_lsn(worker->feed) > before;
+}
+
+/* The view has caught up: it reads with everybody again. */
+static void
+feeds_join(StreamWorker *worker, WorkerView *view)
+{
+	feed_close(view->catchup);
+	view->catchup = NULL;
+	if (view->catalog->state == VIEW_LAGGING)
+		worker_view_set_state(worker, view, VIEW_RUNNING, NULL);
+}
+
+/* Reads and applies one run of a view's own feed. Returns false if the view cannot go on. */
+static bool
+feeds_catch_up_step(StreamWorker *worker, WorkerView *view)
+{
+	Run		   *run;
+	bool		applied = true;
+
+	if (view->catchup == NULL)
+		view->catchup = feed_open(worker->dbid, view->restart_lsn,
+								  generation_applied_lsn(view->writer),
+								  (Size) guc_work_memory_kb * 1024, view->context);
+	run = run_collect(view->catchup, READ_SLICE_BYTES, worker->run_context);
+	if (run != NULL)
+	{
+		feeds_wait_visible(worker, run);
+		applied = apply_run(worker, view, run);
+		run_free(run);
+	}
+	if (!applied)
+	{
+		if (view->catchup != NULL)
+			feed_close(view->catchup);
+		view->catchup = NULL;
+		return false;
+	}
+	if (feed_read_lsn(view->catchup) > generation_applied_lsn(view->writer))
+		generation_advance(view->writer, feed_read_lsn(view->catchup));
+	view->restart_lsn = feed_restart_lsn(view->catchup);
+	return true;
+}
+
+/* Lets a view that is behind read on; returns whether it moved. */
+static bool
+feeds_catch_up(StreamWorker *worker, WorkerView *view)
+{
+	volatile bool moved = false;
+
+	PG_TRY();
+	{
+		moved = feeds_catch_up_step(worker, view);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *edata;
+
+		MemoryContextSwitchTo(worker->run_context);
+		edata = CopyErrorData();
+		if (edata->sqlerrcode != ERRCODE_STREAM_WAL_GONE)
+			PG_RE_THROW();
+		FlushErrorState();
+		feeds_set_gap(worker, view);
+	}
+	PG_END_TRY();
+
+	if (moved && feeds_in_step(worker, view))
+		feeds_join(worker, view);
+	control_progress(worker->control);
+	return moved;
+}
+
+/*
+ * Reads what there is, a piece for everybody and a piece for each view that
+ * is behind.  Returns false if nothing moved.
+ */
+bool
+worker_feeds_work(StreamWorker *worker)
+{
+	bool		moved = feeds_work_common(worker);
+	TimestampTz now = clock_real();
+	List	   *behind = NIL;
+	ListCell   *lc;
+
+	foreach(lc, worker->views)
+	{
+		WorkerView *view = lfirst(lc);
+
+		if (worker_view_reads(view) && now >= view->retry_at &&
+			(view->catchup != NULL || !feeds_in_step(worker, view)))
+			behind = lappend(behind, view);
+		else if (feeds_in_step(worker, view) && view->catalog->state == VIEW_LAGGING &&
+				 now >= view->retry_at)
+			worker_view_set_state(worker, view, VIEW_RUNNING, NULL);
+	}
+	foreach(lc, behind)
+		moved |= feeds_catch_up(worker, lfirst(lc));
+	list_free(behind);
+	return moved;
+}
+
+/* Closes all feeds. */
+void
+worker_feeds_close(StreamWorker *worker)
+{
+	ListCell   *lc;
+
+	foreach(lc, worker->views)
+	{
+		WorkerView *view = lfirst(lc);
+
+		if (view->catchup != NULL)
+			feed_close(view->catchup);
+		view->catchup = NULL;
+	}
+	if (worker->feed != NULL)
+		feed_close(worker->feed);
+	worker->feed = NULL;
+}

@@ -1,0 +1,83 @@
+# 021_dead_letters.pl - one per cent of bad rows among a million: what was
+# accepted and what was rejected make up what was sent, across kills too.
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use StreamExt;
+
+my $rows = 1_000_000;
+my $piece = 100_000;
+my $node = stream_node('dead_letters', conf => q{
+	stream_ext.flush_interval = '500ms'
+	max_wal_size = 1GB
+});
+my $query = q{SELECT k, count(*), sum(100 / v), max(v) FROM %s GROUP BY k};
+
+$node->safe_psql('postgres', q{
+	CREATE TABLE events (id int, k int, v int) USING stream;
+	CREATE TABLE witness (id int, k int, v int)});
+$node->safe_psql('postgres', 'CREATE MATERIALIZED VIEW v AS ' . sprintf($query, 'events'));
+
+# Every hundredth row divides by zero in the second of three aggregates.
+my $generate = 'SELECT g, g %% 50, g %% 100 FROM generate_series(%d, %d) g';
+
+for (my $from = 1; $from <= $rows; $from += $piece)
+{
+	my $select = sprintf($generate, $from, $from + $piece - 1);
+
+	attempt($node, 'postgres', "BEGIN; INSERT INTO events $select; INSERT INTO witness $select; COMMIT");
+	# while the worker is at it
+	if ($from == 3 * $piece + 1)
+	{
+		kill 'KILL', worker_pid($node);
+		attempt($node, 'postgres', 'SELECT 1');
+	}
+	kill_and_restart($node) if $from == 6 * $piece + 1;
+}
+
+oracle_ok($node, 'SELECT * FROM v', sprintf($query, '(SELECT * FROM witness WHERE v <> 0) w'),
+	'the view has every good row once');
+is($node->safe_psql('postgres', 'SELECT sum(count) FROM v'), $rows - $rows / 100, 'accepted');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM stream_dead_letter'), $rows / 100, 'rejected');
+is($node->safe_psql('postgres', q{SELECT count(*) FROM
+		(SELECT (row::events).id FROM stream_dead_letter EXCEPT SELECT id FROM witness WHERE v = 0) x}),
+	'0', 'every dead letter is a bad row');
+is($node->safe_psql('postgres', q{SELECT count(DISTINCT (row::events).id) FROM stream_dead_letter}),
+	$rows / 100, 'none is there twice');
+
+# The limit: what is over it is counted, the view goes on.
+$node->safe_psql('postgres', 'ALTER SYSTEM SET stream_ext.dead_letter_limit = 10005');
+$node->reload;
+$node->safe_psql('postgres', 'INSERT INTO events SELECT 0, 1, g % 2 FROM generate_series(1, 20) g');
+$node->safe_psql('postgres', 'SELECT stream_sync()');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM stream_dead_letter'), '10005', 'the limit holds');
+is($node->safe_psql('postgres', 'SELECT dead_letters_dropped, rows_rejected >= 10 FROM pg_stat_stream_view'), '5|t',
+	'what was not kept is counted');
+
+# Nobody but the owner of the stream sees its rows there, nobody forges rows.
+$node->safe_psql('postgres', 'CREATE ROLE stranger; CREATE ROLE writer; GRANT INSERT ON events TO writer');
+is($node->safe_psql('postgres', 'SET ROLE stranger; SELECT count(*) FROM stream_dead_letter'), '0',
+	'a stranger sees no dead letters');
+for my $attack (
+	'INSERT INTO events VALUES (1, 1, 1)',
+	'INSERT INTO _stream_ext.view_position SELECT * FROM _stream_ext.view_position',
+	'DELETE FROM _stream_ext.dead_letter',
+	"SELECT stream_flush('v')",
+	"SELECT stream_pause('v')",
+	"SELECT stream_accept_gap('v')",
+	'SELECT pg_stat_reset_stream()')
+{
+	my ($status, $out, $err) = $node->psql('postgres', "SET ROLE stranger; $attack", on_error_stop => 1);
+	like($err, qr/permission denied|must be owner/, "a stranger may not: $attack");
+}
+my $before = $node->safe_psql('postgres', 'SELECT sum(count) FROM v');
+$node->safe_psql('postgres', q{SET ROLE stranger;
+	SELECT pg_logical_emit_message(true, 'stream_ext', repeat('x', 1000))});
+is($node->safe_psql('postgres', 'SELECT stream_sync() \g /dev/null
+	SELECT sum(count) FROM v'), $before, 'a message in WAL is no row');
+
+done_testing();

@@ -152,6 +152,14 @@ object_ownercheck(Oid classid, Oid objectid, Oid roleid)
 	(getRTEPermissionInfo((query)->rteperminfos, rte)->checkAsUser)
 #endif
 
+/* Gives a query that shares another's range table the rights to check with it. */
+#if PG_VERSION_NUM < 160000
+#define compat_copy_permissions(to, from)	((void) 0)
+#else
+#define compat_copy_permissions(to, from) \
+	((to)->rteperminfos = copyObject((from)->rteperminfos))
+#endif
+
 /* ALTER TABLE ... ADD COLUMN: a tree as parsed has one kind from 16 on. */
 #if PG_VERSION_NUM < 160000
 #define COMPAT_CASE_ADD_COLUMN	AT_AddColumn: case AT_AddColumnRecurse

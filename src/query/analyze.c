@@ -212,6 +212,7 @@ build_inner(const StreamQuery *sq)
 	inner->canSetTag = true;
 	inner->stmt_location = -1;
 	inner->rtable = copyObject(sq->query->rtable);
+	compat_copy_permissions(inner, sq->query);
 	inner->jointree = copyObject(sq->query->jointree);
 	inner->hasSubLinks = sq->query->hasSubLinks;
 

@@ -42,8 +42,13 @@
 #define IDLE_MS				100
 /* As in miscinit.c, where it is private. */
 #define PID_FILE			"postmaster.pid"
-/* How long commits may gather where several sessions commit at once. */
+/*
+ * How long commits may gather where several sessions commit at once: a little,
+ * and longer where so many do that a run of few would cost more than it holds.
+ */
 #define GATHER_US			300
+#define GATHER_MANY_MS		2
+#define GATHER_MANY			8	/* transactions in the last run */
 /* A clean shutdown waits this long for what clients still committed. */
 #define DRAIN_MS			3000
 #define RETENTION_MS		60000
@@ -214,23 +219,34 @@ stream_worker_drop_expired(StreamWorker *worker)
 	}
 }
 
+/*
+ * Lets some more commits gather: being woken by each would cost those who
+ * commit more than it is worth.  A session alone never waits for this, and who
+ * waits for the worker ends the longer wait.
+ */
+static void
+stream_worker_gather(StreamWorker *worker)
+{
+	bool		many = worker->gathered >= GATHER_MANY;
+
+	worker->gathered = 0;
+	if (pg_atomic_read_u32(&worker->control->waiters) != 0)
+		return;
+	if (!many)
+	{
+		pg_usleep(GATHER_US);
+		return;
+	}
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+					 GATHER_MANY_MS, stat_wait_event(STAT_WAIT_WORKER_MAIN));
+	ResetLatch(MyLatch);
+}
+
 /* Sleeps until there is something to read, or for a while. */
 static void
 stream_worker_sleep(StreamWorker *worker)
 {
 	DatabaseControl *db = worker->control;
-
-	/*
-	 * Where several sessions commit at the same time, let some more commits
-	 * gather: being woken by each would cost those who commit more than it is
-	 * worth.  A session alone never waits for this.
-	 */
-	if (worker->gather)
-	{
-		worker->gather = false;
-		pg_usleep(GATHER_US);
-		return;
-	}
 
 	pg_atomic_exchange_u32(&db->worker_sleeping, 1);
 	if (pg_atomic_read_u64(&db->last_commit_lsn) <= pg_atomic_read_u64(&db->read_lsn))
@@ -282,7 +298,11 @@ stream_worker_round(StreamWorker *worker)
 	moved |= flush_due_views(worker);
 	retained_wal_update(worker, false);
 	stream_worker_drop_expired(worker);
-	if (!moved && !ShutdownRequestPending)
+	if (ShutdownRequestPending)
+		return;
+	if (worker->gathered > 1)
+		stream_worker_gather(worker);
+	else if (!moved)
 		stream_worker_sleep(worker);
 }
 

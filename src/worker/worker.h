@@ -89,7 +89,8 @@ typedef struct StreamWorker
 	uint64		catalog_generation; /* views are as of this */
 	Feed	   *feed;			/* of all views that are not behind */
 	XLogRecPtr	applied_lsn;	/* what it has handed on */
-	bool		gather;			/* the last run held several transactions */
+	int			gathered;		/* transactions in the last run, if it was
+								 * small */
 	TimestampTz last_slot_advance;
 	TimestampTz last_retention;
 	TimestampTz last_trim;

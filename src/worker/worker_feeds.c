@@ -35,6 +35,9 @@
 /* Read at most this much WAL without a transaction of ours before looking around. */
 #define READ_SLICE_BYTES	((Size) 16 * 1024 * 1024)
 
+/* After a run of less than this, some more commits may gather. */
+#define GATHER_BYTES		((Size) 64 * 1024)
+
 /* A commit is visible soon, unless it waits for a standby. */
 #define VISIBLE_SHORT_NAPS	1000
 #define VISIBLE_PATIENCE	2000
@@ -250,7 +253,7 @@ feeds_apply(StreamWorker *worker, Run *run)
 		(void) apply_run(worker, lfirst(lc), run);
 	list_free(in_step);
 	feeds_count(worker, run);
-	worker->gather = list_length(run->transactions) > 1;
+	worker->gathered = run->bytes < GATHER_BYTES ? list_length(run->transactions) : 0;
 }
 
 /* Moves the views in step to where everybody's feed has read. */

@@ -260,6 +260,7 @@ apply_attempt(Attempt *attempt)
 	rel = table_open(view->query->streamid, AccessShareLock);
 	scratch_reset(view->scratch);
 	view->desc->first_window = retention_horizon(&view->catalog->options);
+	run_track_event_time(run, view->event_time, &view->watermark);
 	run_start(run, rel, generation_applied_lsn(view->writer));
 	if (attempt->mode & APPLY_OVERSIZE)
 		apply_begin_oversize(attempt);
@@ -420,6 +421,7 @@ apply_run(StreamWorker *worker, WorkerView *view, Run *run)
 		}
 	}
 
+	watermark_copy(&view->watermark, run_watermark_state(run));
 	apply_count(&attempt);
 	pg_atomic_fetch_add_u64(&view->control->apply_us, clock_real() - start);
 	view->restart_lsn = run_restart_lsn(run);

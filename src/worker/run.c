@@ -4,6 +4,12 @@
  * At ten thousand small transactions a second, starting the executor for
  * each would eat a core; so transactions are coalesced up to RUN_MAX_BYTES.
  *
+ * The watermark is computed here, because here all committed rows of the
+ * stream pass in their order, before any condition.  Going back to a mark goes
+ * back to the watermark there, so that rows read again give the same again.
+ * A row's number since the mark travels as its ctid, to find the watermark
+ * before it behind joins that change the order.
+ *
  * Memory: the run's context holds the transactions; batch_context holds one
  * batch at a time where the batches are no longer in memory.
  */
@@ -34,6 +40,7 @@ run_create(Feed *feed, MemoryContext parent)
 
 	run->source.next = run_next_cb;
 	run->source.rewind = run_rewind_cb;
+	watermark_init(&run->watermark, 0, 0);
 	run->feed = feed;
 	run->context = context;
 	run->batch_context = AllocSetContextCreate(context, "stream run batch",
@@ -164,6 +171,7 @@ run_start(Run *run, Relation rel, XLogRecPtr after_lsn)
 	run->batch = -1;
 	run->batch_row = 0;
 	run->row = 0;
+	run->setting = NULL;
 	run_allow(run, 0);
 	stream_am_set_row_source(&run->source);
 }
@@ -176,6 +184,106 @@ run_finish(Run *run)
 	run->reader = NULL;
 	run->skip = NULL;
 	MemoryContextReset(run->batch_context);
+}
+
+/* The watermark shall be computed; see run.h. */
+void
+run_track_event_time(Run *run, const EventTimeHistory *history, const WatermarkState *state)
+{
+	run->history = history;
+	run->keep_watermarks = false;
+	watermark_copy(&run->watermark, state);
+}
+
+/* Returns the watermark after the rows handed out so far. */
+int64
+run_watermark(const Run *run)
+{
+	return run->watermark.watermark;
+}
+
+/* Returns all that it goes on from. */
+const WatermarkState *
+run_watermark_state(const Run *run)
+{
+	return &run->watermark;
+}
+
+/* Keeps the watermark before each row, or does not; see run.h. */
+void
+run_keep_watermarks(Run *run, bool keep)
+{
+	run->keep_watermarks = keep;
+}
+
+/* Returns the watermark before a row of this chunk; see run.h. */
+int64
+run_watermark_before(const Run *run, uint64 row_in_chunk)
+{
+	Assert(run->keep_watermarks);
+	Assert(row_in_chunk < run->reached - run->mark_row);
+	Assert(row_in_chunk < run->watermarks_size);
+	return run->watermarks[row_in_chunk];
+}
+
+/* Makes room to keep the watermarks before so many rows. */
+static void
+run_size_watermarks(Run *run, uint64 maxrows)
+{
+	maxrows = Min(maxrows, run->source.nrows - run->row);
+	if (maxrows <= run->watermarks_size)
+		return;
+	if (run->watermarks != NULL)
+		pfree(run->watermarks);
+	run->watermarks = NULL;
+	run->watermarks_size = 0;
+	run->watermarks = MemoryContextAllocHuge(run->context, maxrows * sizeof(int64));
+	run->watermarks_size = maxrows;
+}
+
+/* Returns whether the stream still has the column that a setting names. */
+static bool
+run_has_column(const Run *run, const EventTime *setting)
+{
+	Form_pg_attribute attribute;
+
+	if (setting->column < 1 || setting->column > run->desc->natts)
+		return false;
+	attribute = TupleDescAttr(run->desc, setting->column - 1);
+	return !attribute->attisdropped && attribute->atttypid == setting->type;
+}
+
+/* Tells the watermark whose rows come now. */
+static void
+run_enter_transaction(Run *run, const FeedTransaction *txn)
+{
+	run->setting = event_time_at(run->history, txn->end_lsn);
+	if (run->setting != NULL && !run_has_column(run, run->setting))
+		run->setting = NULL;
+	if (run->setting == NULL)
+		return;
+	run->setting_commit_time = txn->commit_time;
+	watermark_enter(&run->watermark, &run->setting->rule, "", txn->commit_time);
+}
+
+/* Takes one row of the stream into the watermark. */
+static void
+run_move_watermark(Run *run, const Datum *values, const bool *isnull)
+{
+	const EventTime *setting = run->setting;
+	int64		time = WATERMARK_NONE;
+
+	if (run->keep_watermarks)
+	{
+		Assert(run->row - run->mark_row < run->watermarks_size);
+		run->watermarks[run->row - run->mark_row] =
+			setting == NULL ? WATERMARK_NONE : run->watermark.watermark;
+	}
+	if (setting == NULL)
+		return;
+	if (!isnull[setting->column - 1])
+		time = event_time_value(setting, values[setting->column - 1]);
+	watermark_add(&run->watermark, &setting->rule, time, run->setting_commit_time);
 }
 
 /* Opens the batch that transaction and batch point to. */
@@ -202,6 +310,7 @@ run_open_batch(Run *run)
 				 errmsg("batch at %X/%X does not fit its stream",
 						LSN_FORMAT_ARGS(batch->lsn)),
 				 errdetail_internal("%s", error)));
+	run_enter_transaction(run, txn);
 }
 
 /* Moves to the next batch of the stream; false at the end. */
@@ -246,6 +355,7 @@ run_next_cb(StreamRowSource *source, TupleTableSlot *slot)
 				return false;
 			continue;
 		}
+		run_move_watermark(run, slot->tts_values, slot->tts_isnull);
 		run->row++;
 		run->batch_row++;
 		run->reached = Max(run->reached, run->row);
@@ -253,6 +363,7 @@ run_next_cb(StreamRowSource *source, TupleTableSlot *slot)
 			bms_is_member((int) (run->row - run->mark_row - 1), run->skip))
 			continue;
 		ExecStoreVirtualTuple(slot);
+		ItemPointerSet(&slot->tts_tid, (BlockNumber) (run->row - run->mark_row - 1), 1);
 		return true;
 	}
 	return false;
@@ -266,6 +377,7 @@ run_rewind(Run *run)
 	run->batch = run->mark_batch;
 	run->row = run->mark_row;
 	run->reader = NULL;
+	watermark_copy(&run->watermark, &run->mark_watermark);
 	if (run->batch >= 0 && run->transaction < list_length(run->transactions))
 	{
 		run_open_batch(run);
@@ -303,6 +415,9 @@ run_allow(Run *run, uint64 maxrows)
 	run->reached = run->row;
 	run->stop = run->row + maxrows;
 	run->skip = NULL;
+	watermark_copy(&run->mark_watermark, &run->watermark);
+	if (run->keep_watermarks)
+		run_size_watermarks(run, maxrows);
 }
 
 /* Allows no row that was not handed out yet. */

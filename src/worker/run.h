@@ -8,6 +8,7 @@
 #ifndef STREAM_EXT_RUN_H
 #define STREAM_EXT_RUN_H
 
+#include "catalog/event_time.h"
 #include "nodes/bitmapset.h"
 #include "stream_am/stream_am.h"
 #include "wal/feed.h"
@@ -45,6 +46,16 @@ typedef struct Run
 	int			mark_batch;
 	uint32		mark_batch_row;
 	uint64		mark_row;
+
+	/* the watermark: see run_track_event_time() */
+	const EventTimeHistory *history;
+	const EventTime *setting;	/* of the open batch's transaction, or NULL */
+	TimestampTz setting_commit_time;	/* of that transaction */
+	WatermarkState watermark;	/* after the rows handed out */
+	WatermarkState mark_watermark;
+	bool		keep_watermarks;
+	int64	   *watermarks;		/* before each row since mark_row */
+	uint64		watermarks_size;
 } Run;
 
 /*
@@ -61,6 +72,30 @@ extern XLogRecPtr run_restart_lsn(const Run *run);
 /* Returns whether some transaction after lsn has rows of the stream. */
 extern bool run_has_rows(const Run *run, Oid streamid, XLogRecPtr after_lsn);
 extern uint64 run_count_rows(const Run *run, Oid streamid, XLogRecPtr after_lsn);
+
+/*
+ * The next run_start() shall compute the watermark, going on from state.
+ * History (NULL: no event time) must live as long as rows are handed out.
+ */
+extern void run_track_event_time(Run *run, const EventTimeHistory *history,
+								 const WatermarkState *state);
+
+/*
+ * The watermark after the rows handed out so far, by any scan: rows that were
+ * skipped or filtered count.  State stays valid after run_finish().
+ */
+extern int64 run_watermark(const Run *run);
+extern const WatermarkState *run_watermark_state(const Run *run);
+
+/* From the next run_allow() on keeps what run_watermark_before() is asked for. */
+extern void run_keep_watermarks(Run *run, bool keep);
+
+/*
+ * The watermark before a row, WATERMARK_NONE where no event time was set when
+ * it was committed.  Row is its number since run_allow(), from 0: what the
+ * stream's ctid has as block number.  The row must have been handed out.
+ */
+extern int64 run_watermark_before(const Run *run, uint64 row_in_chunk);
 
 /* Starts handing out the rows of rel in transactions that ended after lsn. */
 extern void run_start(Run *run, Relation rel, XLogRecPtr after_lsn);

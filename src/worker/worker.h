@@ -20,6 +20,7 @@
 #ifndef STREAM_EXT_WORKER_H
 #define STREAM_EXT_WORKER_H
 
+#include "catalog/event_time.h"
 #include "catalog/owner.h"
 #include "catalog/view_catalog.h"
 #include "query/stream_query.h"
@@ -60,6 +61,9 @@ typedef struct WorkerView
 
 	GenerationWriter *writer;
 	Scratch    *scratch;
+
+	EventTimeHistory *event_time;	/* of its stream, or NULL */
+	WatermarkState watermark;	/* goes with what the view has applied */
 
 	XLogRecPtr	restart_lsn;	/* goes with what the view has applied */
 	XLogRecPtr	flushed_lsn;	/* as in its position row */

@@ -330,6 +330,7 @@ worker_view_create(StreamWorker *worker, ViewCatalog *catalog, MemoryContext con
 	view->flushed_lsn = position.lsn;
 	view->flushed_restart_lsn = position.restart_lsn;
 	view->restart_lsn = position.restart_lsn;
+	watermark_init(&view->watermark, 0, 0);
 	view->last_flush = clock_real();
 	view->dead_letter_context = AllocSetContextCreate(context, "stream dead letters",
 													  ALLOCSET_SMALL_SIZES);

@@ -276,7 +276,7 @@ END;
 COMMENT ON FUNCTION @extschema@.cumulate(date, interval, interval, date) IS 'the windows [window_start, window_end) that hold ts and grow by step up to size';
 GRANT EXECUTE ON FUNCTION @extschema@.cumulate(date, interval, interval, date) TO PUBLIC;
 
--- session(): an error that says what to write instead
+-- session(): in FROM of a continuous view; an error elsewhere
 CREATE FUNCTION _stream_ext.session_support(internal)
 RETURNS internal
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
@@ -287,19 +287,103 @@ CREATE FUNCTION @extschema@.session(ts timestamp with time zone, gap interval)
 RETURNS TABLE (window_start timestamp with time zone, window_end timestamp with time zone)
 LANGUAGE c IMMUTABLE PARALLEL SAFE SUPPORT _stream_ext.session_support
 AS 'MODULE_PATHNAME', 'stream_ext_session';
-COMMENT ON FUNCTION @extschema@.session(timestamp with time zone, interval) IS 'an error: sessions depend on several rows; its hint says what to write';
+COMMENT ON FUNCTION @extschema@.session(timestamp with time zone, interval) IS 'in continuous views: the session [window_start, window_end) of ts, which ends when nothing came for the gap';
 GRANT EXECUTE ON FUNCTION @extschema@.session(timestamp with time zone, interval) TO PUBLIC;
 
 CREATE FUNCTION @extschema@.session(ts timestamp without time zone, gap interval)
 RETURNS TABLE (window_start timestamp without time zone, window_end timestamp without time zone)
 LANGUAGE c IMMUTABLE PARALLEL SAFE SUPPORT _stream_ext.session_support
 AS 'MODULE_PATHNAME', 'stream_ext_session';
-COMMENT ON FUNCTION @extschema@.session(timestamp without time zone, interval) IS 'an error: sessions depend on several rows; its hint says what to write';
+COMMENT ON FUNCTION @extschema@.session(timestamp without time zone, interval) IS 'in continuous views: the session [window_start, window_end) of ts, which ends when nothing came for the gap';
 GRANT EXECUTE ON FUNCTION @extschema@.session(timestamp without time zone, interval) TO PUBLIC;
+
+CREATE FUNCTION @extschema@.session(ts date, gap interval)
+RETURNS TABLE (window_start date, window_end date)
+LANGUAGE c IMMUTABLE PARALLEL SAFE SUPPORT _stream_ext.session_support
+AS 'MODULE_PATHNAME', 'stream_ext_session';
+COMMENT ON FUNCTION @extschema@.session(date, interval) IS 'in continuous views: the session [window_start, window_end) of ts, which ends when nothing came for the gap';
+GRANT EXECUTE ON FUNCTION @extschema@.session(date, interval) TO PUBLIC;
 
 CREATE FUNCTION @extschema@.session(ts bigint, gap bigint)
 RETURNS TABLE (window_start bigint, window_end bigint)
 LANGUAGE c IMMUTABLE PARALLEL SAFE SUPPORT _stream_ext.session_support
 AS 'MODULE_PATHNAME', 'stream_ext_session';
-COMMENT ON FUNCTION @extschema@.session(bigint, bigint) IS 'an error: sessions depend on several rows; its hint says what to write';
+COMMENT ON FUNCTION @extschema@.session(bigint, bigint) IS 'in continuous views: the session [window_start, window_end) of ts, which ends when nothing came for the gap';
 GRANT EXECUTE ON FUNCTION @extschema@.session(bigint, bigint) TO PUBLIC;
+
+CREATE FUNCTION @extschema@.session(ts integer, gap integer)
+RETURNS TABLE (window_start integer, window_end integer)
+LANGUAGE c IMMUTABLE PARALLEL SAFE SUPPORT _stream_ext.session_support
+AS 'MODULE_PATHNAME', 'stream_ext_session';
+COMMENT ON FUNCTION @extschema@.session(integer, integer) IS 'in continuous views: the session [window_start, window_end) of ts, which ends when nothing came for the gap';
+GRANT EXECUTE ON FUNCTION @extschema@.session(integer, integer) TO PUBLIC;
+
+-- What stands in the place of session() in the worker's query: the cell of a
+-- row, which is as wide as the gap, and its time on the axis of cells.  The
+-- first two columns only have the types of session()'s.
+
+CREATE FUNCTION _stream_ext.session_cell(ts timestamp with time zone, gap interval)
+RETURNS timestamp with time zone
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'stream_ext_session_cell';
+COMMENT ON FUNCTION _stream_ext.session_cell(timestamp with time zone, interval) IS 'start of the cell that holds ts; rows of one cell are in one session';
+GRANT EXECUTE ON FUNCTION _stream_ext.session_cell(timestamp with time zone, interval) TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.session_cell(ts timestamp without time zone, gap interval)
+RETURNS timestamp without time zone
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'stream_ext_session_cell';
+COMMENT ON FUNCTION _stream_ext.session_cell(timestamp without time zone, interval) IS 'start of the cell that holds ts; rows of one cell are in one session';
+GRANT EXECUTE ON FUNCTION _stream_ext.session_cell(timestamp without time zone, interval) TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.session_cell(ts bigint, gap bigint)
+RETURNS bigint
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'stream_ext_session_cell_integer';
+COMMENT ON FUNCTION _stream_ext.session_cell(bigint, bigint) IS 'start of the cell that holds ts; rows of one cell are in one session';
+GRANT EXECUTE ON FUNCTION _stream_ext.session_cell(bigint, bigint) TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.session_row(ts timestamp with time zone, gap interval)
+RETURNS TABLE (window_start timestamp with time zone, window_end timestamp with time zone, cell timestamp with time zone, event_time timestamp with time zone)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+	SELECT ts, ts, _stream_ext.session_cell(ts, gap), ts;
+END;
+COMMENT ON FUNCTION _stream_ext.session_row(timestamp with time zone, interval) IS 'cell and event time of a row of a session';
+GRANT EXECUTE ON FUNCTION _stream_ext.session_row(timestamp with time zone, interval) TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.session_row(ts timestamp without time zone, gap interval)
+RETURNS TABLE (window_start timestamp without time zone, window_end timestamp without time zone, cell timestamp without time zone, event_time timestamp without time zone)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+	SELECT ts, ts, _stream_ext.session_cell(ts, gap), ts;
+END;
+COMMENT ON FUNCTION _stream_ext.session_row(timestamp without time zone, interval) IS 'cell and event time of a row of a session';
+GRANT EXECUTE ON FUNCTION _stream_ext.session_row(timestamp without time zone, interval) TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.session_row(ts date, gap interval)
+RETURNS TABLE (window_start date, window_end date, cell timestamp without time zone, event_time timestamp without time zone)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+	SELECT ts, ts, _stream_ext.session_cell(ts::timestamp, gap), ts::timestamp;
+END;
+COMMENT ON FUNCTION _stream_ext.session_row(date, interval) IS 'cell and event time of a row of a session';
+GRANT EXECUTE ON FUNCTION _stream_ext.session_row(date, interval) TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.session_row(ts bigint, gap bigint)
+RETURNS TABLE (window_start bigint, window_end bigint, cell bigint, event_time bigint)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+	SELECT ts, ts, _stream_ext.session_cell(ts, gap), ts;
+END;
+COMMENT ON FUNCTION _stream_ext.session_row(bigint, bigint) IS 'cell and event time of a row of a session';
+GRANT EXECUTE ON FUNCTION _stream_ext.session_row(bigint, bigint) TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.session_row(ts integer, gap integer)
+RETURNS TABLE (window_start integer, window_end integer, cell bigint, event_time bigint)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 1
+BEGIN ATOMIC
+	SELECT ts, ts, _stream_ext.session_cell((ts + gap)::bigint - gap, gap::bigint), ts::bigint;
+END;
+COMMENT ON FUNCTION _stream_ext.session_row(integer, integer) IS 'cell and event time of a row of a session';
+GRANT EXECUTE ON FUNCTION _stream_ext.session_row(integer, integer) TO PUBLIC;

@@ -190,7 +190,7 @@ analyze_statement(const CreateTableAsStmt *stmt, const char *source)
 	apply_column_names(query, stmt->into->colNames);
 	sq = query_analyze(query);
 	query_check_rights(sq);
-	check_query_rights(query, source);
+	check_query_rights(query_plannable(sq), source);
 	return sq;
 }
 

@@ -53,11 +53,20 @@ extern void flush_finish(FlushWriter *writer, XLogRecPtr lsn, XLogRecPtr restart
 extern int64 retention_horizon(const ContinuousOptions *options);
 
 /*
+ * Rows of windows that start before this are not applied.  For sessions the
+ * windows are cells: a row is applied as long as a session of its own would
+ * not be expired, and a cell longer, as it may belong to one that is not.
+ */
+extern int64 retention_first_window(const ContinuousOptions *options, const StreamQuery *query);
+
+/*
  * Detaches and drops the partitions that retention has expired.  Called
  * outside any transaction; uses several of its own.  Waits for locks at most
  * lock_timeout_ms each and leaves the rest for the next call; returns false
- * if something was left.
+ * if something was left.  A partition into which a session reaches from a
+ * later one stays.  Requires, for sessions: nothing of the view is in memory.
  */
-extern bool retention_drop_expired(const ViewCatalog *view, int lock_timeout_ms);
+extern bool retention_drop_expired(const ViewCatalog *view, const StreamQuery *query,
+								   int lock_timeout_ms);
 
 #endif							/* STREAM_EXT_FLUSH_H */

@@ -50,6 +50,12 @@ struct FlushWriter
 	uint64		quarantined;
 };
 
+/*
+ * session_retention.c: whether some session has rows in cells on both sides
+ * of bound.  True if that cannot be found out.  In a transaction.
+ */
+extern bool session_crosses(const ViewCatalog *view, const StreamQuery *query, int64 bound);
+
 /* storage.c */
 extern int	storage_index_key(int nkeys, int window_key, int position);
 

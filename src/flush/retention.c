@@ -7,7 +7,8 @@
  * applying them, and partitions that lie wholly before it are dropped.  A
  * coarse partition that is only partly expired stays as a whole: its rows are
  * hidden, and deleting them one by one would cost more WAL and vacuum than
- * the space is worth.
+ * the space is worth.  A session has its horizon at its end, and a partition
+ * into which one reaches stays, so that no session is cut in half.
  *
  * A partition is dropped in two steps, each in transactions of its own:
  * DETACH CONCURRENTLY, which readers do not notice, then DROP of a table that
@@ -28,6 +29,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_depend.h"
 #include "catalog/pg_inherits.h"
+#include "common/int.h"
 #include "miscadmin.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
@@ -85,6 +87,23 @@ retention_horizon(const ContinuousOptions *options)
 }
 
 /*
+ * Returns the start of the first window, or cell, that is not expired.
+ */
+int64
+retention_first_window(const ContinuousOptions *options, const StreamQuery *query)
+{
+	int64		horizon = retention_horizon(options);
+	int64		first;
+
+	if (query->session == NULL || TIMESTAMP_NOT_FINITE(horizon))
+		return horizon;
+	if (pg_sub_s64_overflow(horizon, query->session->gap, &first) ||
+		pg_sub_s64_overflow(first, query->session->gap, &first))
+		return DT_NOBEGIN;
+	return first;
+}
+
+/*
  * Says whether relid is a table that was a partition and is detached.
  */
 static bool
@@ -134,12 +153,23 @@ find_detached_table(Oid storage)
 }
 
 /*
+ * Says whether a partition can go.
+ */
+static bool
+is_expired(const ViewCatalog *view, const StreamQuery *query, const PartitionRange *range)
+{
+	return range->last < retention_first_window(&view->options, query) &&
+		(query->session == NULL || !session_crosses(view, query, range->last + 1));
+}
+
+/*
  * Returns the statement that takes the next step towards dropping what is
  * expired, in CurrentMemoryContext, or NULL if nothing is left to do.
  */
 static char *
-next_step_sql(Oid storage, int64 horizon)
+next_step_sql(const ViewCatalog *view, const StreamQuery *query)
 {
+	Oid			storage = view->storage;
 	Oid			detached = find_detached_table(storage);
 	PartitionAxis axis = {0};
 	Oid			parent;
@@ -155,7 +185,7 @@ next_step_sql(Oid storage, int64 horizon)
 			return psprintf("ALTER TABLE _stream_ext.%s DETACH PARTITION _stream_ext.%s FINALIZE",
 							quote_identifier(get_rel_name(parent)),
 							quote_identifier(get_rel_name(axis.ranges[i].relid)));
-		if (expired < 0 && axis.ranges[i].last < horizon)
+		if (expired < 0 && is_expired(view, query, &axis.ranges[i]))
 			expired = i;
 	}
 	if (expired < 0)
@@ -190,14 +220,14 @@ run_top_level(const char *sql, MemoryContext context)
  * Takes one step; returns false if nothing was left to do.
  */
 static bool
-take_step(const ContinuousOptions *options, Oid storage, MemoryContext context)
+take_step(const ViewCatalog *view, const StreamQuery *query, MemoryContext context)
 {
 	char	   *sql;
 
 	StartTransactionCommand();
 	MemoryContextSwitchTo(context);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	sql = next_step_sql(storage, retention_horizon(options));
+	sql = next_step_sql(view, query);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(context);
@@ -216,13 +246,13 @@ take_step(const ContinuousOptions *options, Oid storage, MemoryContext context)
  * Takes steps until nothing is left; false if a lock was not to be had.
  */
 static bool
-take_all_steps(const ContinuousOptions *options, Oid storage, MemoryContext context)
+take_all_steps(const ViewCatalog *view, const StreamQuery *query, MemoryContext context)
 {
 	bool volatile done = true;
 
 	PG_TRY();
 	{
-		while (take_step(options, storage, context))
+		while (take_step(view, query, context))
 			CHECK_FOR_INTERRUPTS();
 	}
 	PG_CATCH();
@@ -246,7 +276,7 @@ take_all_steps(const ContinuousOptions *options, Oid storage, MemoryContext cont
  * Detaches and drops the partitions that retention has expired.
  */
 bool
-retention_drop_expired(const ViewCatalog *view, int lock_timeout_ms)
+retention_drop_expired(const ViewCatalog *view, const StreamQuery *query, int lock_timeout_ms)
 {
 	MemoryContext old = CurrentMemoryContext;
 	MemoryContext old_portal = PortalContext;
@@ -262,7 +292,7 @@ retention_drop_expired(const ViewCatalog *view, int lock_timeout_ms)
 	PortalContext = context;
 	PG_TRY();
 	{
-		done = take_all_steps(&view->options, view->storage, context);
+		done = take_all_steps(view, query, context);
 	}
 	PG_FINALLY();
 	{

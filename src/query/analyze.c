@@ -36,9 +36,9 @@
 #include "aggregate/partial.h"
 #include "query/analyze.h"
 
-/* Sets the operators of one key; refuses a type that cannot be a key. */
+/* Sets the operators of one key that compares with eqop; refuses a type that cannot be a key. */
 static void
-resolve_key_operators(QueryKey *key, const SortGroupClause *clause)
+resolve_key_operators(QueryKey *key, Oid eqop)
 {
 	TypeCacheEntry *type;
 
@@ -51,8 +51,8 @@ resolve_key_operators(QueryKey *key, const SortGroupClause *clause)
 
 	type = lookup_type_cache(key->type, TYPECACHE_EQ_OPR | TYPECACHE_HASH_PROC |
 							 TYPECACHE_CMP_PROC);
-	key->eqop = clause->eqop;
-	key->eqfn = get_opcode(clause->eqop);
+	key->eqop = eqop;
+	key->eqfn = get_opcode(eqop);
 	key->hashfn = type->hash_proc;
 	key->btree_opclass = GetDefaultOpClass(key->type, BTREE_AM_OID);
 	if (!OidIsValid(key->hashfn) || !OidIsValid(type->cmp_proc) ||
@@ -68,34 +68,70 @@ resolve_key_operators(QueryKey *key, const SortGroupClause *clause)
 	Assert(OidIsValid(key->collation) || !type_is_collatable(key->type));
 }
 
-/* Fills sq->keys from GROUP BY; a key's column in the inner query is its index. */
+/* Adds a key; its column in the inner query is its index. */
+static void
+add_key(StreamQuery *sq, Node *expr, Oid eqop)
+{
+	QueryKey   *key = &sq->keys[sq->nkeys];
+
+	key->expr = expr;
+	key->type = exprType(expr);
+	key->typmod = exprTypmod(expr);
+	key->collation = exprCollation(expr);
+	key->column = sq->nkeys++;
+	resolve_key_operators(key, eqop);
+}
+
+/* Adds the keys that take the place of the session's columns. */
+static void
+add_session_keys(StreamQuery *sq)
+{
+	ListCell   *lc;
+
+	sq->session->cell_key = sq->nkeys;
+	sq->session->label_key = sq->nkeys + 1;
+	foreach(lc, analyze_session_keys(sq->session))
+		add_key(sq, lfirst(lc),
+				lookup_type_cache(exprType(lfirst(lc)), TYPECACHE_EQ_OPR)->eq_opr);
+}
+
+/* Fills sq->keys from GROUP BY. */
 static void
 analyze_keys(StreamQuery *sq)
 {
 	List	   *clauses = sq->query->groupClause;
+	int			hidden = sq->session != NULL ? 2 : 0;
+	bool		by_session = false;
 	ListCell   *lc;
 
-	if (list_length(clauses) > INDEX_MAX_KEYS)
+	if (list_length(clauses) > INDEX_MAX_KEYS - hidden)
 		ereport(ERROR,
 				(errcode(ERRCODE_TOO_MANY_COLUMNS),
-				 errmsg("continuous views cannot have more than %d group keys", INDEX_MAX_KEYS),
+				 errmsg("continuous views cannot have more than %d group keys",
+						INDEX_MAX_KEYS - hidden),
 				 errhint("Combine several keys in an array or a jsonb value.")));
 
 	sq->has_group_by = (clauses != NIL);
-	sq->keys = palloc0(sizeof(QueryKey) * Max(list_length(clauses), 1));
+	sq->keys = palloc0(sizeof(QueryKey) * Max(list_length(clauses) + hidden, 1));
 	foreach(lc, clauses)
 	{
 		SortGroupClause *clause = lfirst_node(SortGroupClause, lc);
-		QueryKey   *key = &sq->keys[sq->nkeys];
+		Node	   *expr = get_sortgroupclause_expr(clause, sq->query->targetList);
 
-		key->expr = get_sortgroupclause_expr(clause, sq->query->targetList);
-		key->type = exprType(key->expr);
-		key->typmod = exprTypmod(key->expr);
-		key->collation = exprCollation(key->expr);
-		key->column = sq->nkeys++;
-		resolve_key_operators(key, clause);
+		if (analyze_session_column(sq->session, expr) != 0)
+		{
+			by_session = true;
+			continue;
+		}
+		analyze_session_check_expr(sq->session, expr);
+		add_key(sq, expr, clause->eqop);
 	}
-	Assert(sq->nkeys == list_length(clauses));
+	if (sq->session == NULL)
+		return;
+	if (!by_session)
+		analyze_refuse("session() without its columns in GROUP BY",
+					   "Group by window_start, window_end or both, and the keys whose sessions you want.");
+	add_session_keys(sq);
 }
 
 typedef struct AggregateSearch
@@ -161,6 +197,13 @@ analyze_aggregates(StreamQuery *sq)
 
 	collect_aggregates_walker((Node *) sq->query->targetList, &search);
 	collect_aggregates_walker(sq->query->havingQual, &search);
+	analyze_session_check_expr(sq->session, (Node *) search.aggrefs);
+	if (sq->session != NULL)
+	{
+		sq->session->first_aggregate = list_length(search.aggrefs);
+		sq->session->last_aggregate = list_length(search.aggrefs) + 1;
+		search.aggrefs = list_concat(search.aggrefs, analyze_session_aggregates(sq->session));
+	}
 
 	sq->aggregates = palloc0(sizeof(QueryAggregate) * Max(list_length(search.aggrefs), 1));
 	foreach(lc, search.aggrefs)
@@ -214,6 +257,8 @@ build_inner(const StreamQuery *sq)
 	inner->rtable = copyObject(sq->query->rtable);
 	compat_copy_permissions(inner, sq->query);
 	inner->jointree = copyObject(sq->query->jointree);
+	if (sq->session != NULL)
+		analyze_session_replace(sq->session, inner->rtable);
 	inner->hasSubLinks = sq->query->hasSubLinks;
 
 	for (int i = 0; i < sq->nkeys; i++)
@@ -282,11 +327,19 @@ query_check_rights(const StreamQuery *sq)
 	(void) check_rights_walker((Node *) sq->inner, NULL);
 }
 
-/* Finds the first key that is a window's start. */
+/* Finds the key that is a session's cell, or the first that is a window's start. */
 static void
 analyze_window(StreamQuery *sq)
 {
 	sq->window_key = -1;
+	if (sq->session != NULL)
+	{
+		bool		is_time = sq->session->axis_type != INT8OID;
+
+		sq->window_key = is_time ? sq->session->cell_key : -1;
+		sq->window_size_us = is_time ? sq->session->gap : 0;
+		return;
+	}
 	for (int i = 0; i < sq->nkeys; i++)
 	{
 		TargetEntry *tle = list_nth_node(TargetEntry, sq->inner->targetList, sq->keys[i].column);
@@ -298,6 +351,27 @@ analyze_window(StreamQuery *sq)
 		}
 	}
 	sq->window_size_us = 0;
+}
+
+/* Finds session(), and checks everything else in the query. */
+static void
+analyze_session(StreamQuery *sq)
+{
+	sq->session = analyze_session_find(sq->query);
+	if (sq->session != NULL)
+		analyze_session_check_rows(sq->session, sq->query);
+	analyze_check_tree(query_plannable(sq));
+}
+
+/* Returns q as PostgreSQL can plan it; see stream_query.h. */
+Query *
+query_plannable(const StreamQuery *sq)
+{
+	Query	   *query = copyObject(sq->query);
+
+	if (sq->session != NULL)
+		analyze_session_replace(sq->session, query->rtable);
+	return query;
 }
 
 /* Takes a query over one stream apart, or refuses it. */
@@ -313,7 +387,7 @@ query_analyze(Query *query)
 	sq->query = copyObject(query);
 	/* also clears references to dropped columns in the join aliases of a rule */
 	AcquireRewriteLocks(sq->query, true, false);
-	analyze_check_tree(sq->query);
+	analyze_session(sq);
 	analyze_check_subqueries((Node *) sq->query->targetList);
 	analyze_check_subqueries(sq->query->havingQual);
 	sq->query->targetList = (List *)

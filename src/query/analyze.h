@@ -4,6 +4,8 @@
 #ifndef STREAM_EXT_ANALYZE_H
 #define STREAM_EXT_ANALYZE_H
 
+#include "lib/stringinfo.h"
+
 #include "query/stream_query.h"
 
 /* --- analyze_refuse.c: what no continuous view can have ------------------- */
@@ -59,5 +61,48 @@ extern bool analyze_is_window_start(const Query *query, Node *expr, int64 *size_
 
 /* Whether a function is session(), which depends on several rows. */
 extern bool analyze_is_session(Oid funcid);
+
+/* Whether a function is one of our window functions. */
+extern bool analyze_is_window_function(Oid funcid);
+
+/* --- analyze_session.c: session() in FROM --------------------------------- */
+
+/* Finds session() in q's FROM, or returns NULL; refuses what cannot be maintained. */
+extern QuerySession *analyze_session_find(Query *query);
+
+/* Puts session_row() in the place of session() in a copy of q's range table. */
+extern void analyze_session_replace(const QuerySession *session, List *rtable);
+
+/* 1 for window_start, 2 for window_end, else 0; the session may be NULL. */
+extern AttrNumber analyze_session_column(const QuerySession *session, const Node *expr);
+
+/* Refuses uses of the session's columns: in an expression of rows, in FROM and WHERE. */
+extern void analyze_session_check_expr(const QuerySession *session, Node *expr);
+extern void analyze_session_check_rows(const QuerySession *session, const Query *query);
+
+/* Expressions over q's range table with session_row(): cell and label, first and last time. */
+extern List *analyze_session_keys(const QuerySession *session);
+extern List *analyze_session_aggregates(const QuerySession *session);
+
+/* --- view_sql.c, for session_sql.c ---------------------------------------- */
+
+/* What a view's rows are read from. */
+typedef struct ViewSources
+{
+	const char *storage;		/* qualified names */
+	const char *memory;
+	const char *retention;		/* or NULL */
+} ViewSources;
+
+/* Appends "SELECT k1, .. FROM memory UNION ALL SELECT .. FROM storage". */
+extern void view_append_sources(StringInfo sql, const StreamQuery *sq, const ViewSources *sources);
+
+/* Appends ", finalize(.. s.p1 ..) AS p1" for each aggregate of q. */
+extern void view_append_finalized(StringInfo sql, const StreamQuery *sq);
+
+/* --- session_sql.c -------------------------------------------------------- */
+
+/* Appends the derived table m of a view with sessions: one row per session. */
+extern void session_append_groups(StringInfo sql, const StreamQuery *sq, const ViewSources *sources);
 
 #endif							/* STREAM_EXT_ANALYZE_H */

@@ -173,8 +173,8 @@ check_function(Oid funcid, void *context)
 	}
 
 	if (analyze_is_session(funcid))
-		analyze_refuse("session() windows",
-					   "Group by tumble() or hop() windows, or by a session number that the rows bring with them.");
+		analyze_refuse("session() in this place",
+					   "Write session(ts, gap) in FROM of the continuous view itself, once, with a constant gap.");
 
 	if (func_volatile(funcid) == PROVOLATILE_VOLATILE)
 		ereport(ERROR,

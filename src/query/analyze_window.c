@@ -161,6 +161,13 @@ window_size_us(const FuncExpr *call, const WindowFunction *function)
 	return has_zone ? 0 : size_us;
 }
 
+/* Tells whether a function is a window function. */
+bool
+analyze_is_window_function(Oid funcid)
+{
+	return find_window_function(funcid) != NULL;
+}
+
 /* Tells whether a function is session(). */
 bool
 analyze_is_session(Oid funcid)

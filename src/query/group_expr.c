@@ -34,6 +34,14 @@ key_var(const StreamQuery *sq, int index, int sublevels_up)
 	return (Node *) makeVar(1, index + 1, key->type, key->typmod, key->collation, sublevels_up);
 }
 
+/* Returns a Var of m for a column of the session: these follow the aggregates. */
+static Node *
+session_var(const StreamQuery *sq, AttrNumber column, int sublevels_up)
+{
+	return (Node *) makeVar(1, sq->nkeys + sq->naggregates + column, sq->session->time_type,
+							-1, InvalidOid, sublevels_up);
+}
+
 /* Returns a Var of m for an aggregate's result. */
 static Node *
 aggregate_var(const GroupMutation *mutation, Aggref *aggref)
@@ -69,6 +77,9 @@ find_key(const GroupMutation *mutation, Node *node)
 	}
 	for (int i = 0; i < sq->nkeys; i++)
 	{
+		/* the hidden keys are no expressions of q */
+		if (sq->session != NULL && i >= sq->session->cell_key)
+			break;
 		if (equal(local, sq->keys[i].expr))
 			return i;
 	}
@@ -88,6 +99,9 @@ group_mutator(Node *node, void *context)
 		return aggregate_var(mutation, (Aggref *) node);
 
 	own_var = IsA(node, Var) && ((Var *) node)->varlevelsup == mutation->sublevels_up;
+	if (own_var && analyze_session_column(mutation->sq->session, node) != 0)
+		return session_var(mutation->sq, analyze_session_column(mutation->sq->session, node),
+						   mutation->sublevels_up);
 	if (own_var || mutation->sublevels_up == 0)
 	{
 		int			index = find_key(mutation, node);

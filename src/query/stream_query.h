@@ -9,7 +9,9 @@
  * The *inner query* has q's FROM and WHERE; its target list is
  *     key_1 .. key_n, then for each aggregate its arguments and, if there is
  *     one, its FILTER condition (boolean).
- * It is rewritten: views are expanded, policies applied.  tumble(), hop()
+ * With session() the keys end with its cell and label, and the aggregates
+ * with the first and last time of a fragment.
+ * The inner query is rewritten: views are expanded, policies applied.  tumble(), hop()
  * and cumulate() in FROM are SQL functions that the planner inlines: the inner
  * plan of a simple view is one scan of the stream, with a ProjectSet beside it
  * where a row has several windows.
@@ -47,6 +49,23 @@ typedef struct QueryAggregate
 	int			filter_column;	/* or -1 */
 } QueryAggregate;
 
+/*
+ * session() in q's FROM.  Its window columns are no keys: the state's groups
+ * are fragments of sessions, and the view joins them (query/session_sql.c).
+ */
+typedef struct QuerySession
+{
+	int			rtindex;		/* of session() in q */
+	Oid			time_type;		/* of window_start and window_end */
+	Oid			axis_type;		/* of cells: timestamptz, timestamp or int8 */
+	int64		gap;			/* in units of the axis; width of a cell */
+	Oid			row_function;	/* stands for session() in the inner query */
+	int			cell_key;		/* hidden keys */
+	int			label_key;
+	int			first_aggregate;	/* hidden aggregates: min and max of time */
+	int			last_aggregate;
+} QuerySession;
+
 typedef struct StreamQuery
 {
 	Query	   *query;			/* q, as analysed */
@@ -60,6 +79,7 @@ typedef struct StreamQuery
 	int			window_key;		/* index of the key that is the window's
 								 * start, or -1 */
 	int64		window_size_us; /* 0 if unknown (calendar) */
+	QuerySession *session;		/* NULL without session() */
 	bool		has_group_by;	/* false: one row, always (count(*) over
 								 * nothing is 0) */
 } StreamQuery;
@@ -73,6 +93,9 @@ extern StreamQuery *query_analyze(Query *query);
  * long before it grants rights on them.
  */
 extern void query_check_rights(const StreamQuery *sq);
+
+/* A copy of q that can be planned, to check rights: without session(), but with its columns. */
+extern Query *query_plannable(const StreamQuery *sq);
 
 /* True if the query reads a stream anywhere (so that CREATE MATERIALIZED VIEW is ours). */
 extern bool query_reads_stream(Query *query);

@@ -117,6 +117,11 @@ make_group_entry(const StreamQuery *sq)
 		names = lappend(names, makeString(psprintf("k%d", i + 1)));
 	for (int i = 0; i < sq->naggregates; i++)
 		names = lappend(names, makeString(psprintf("p%d", i + 1)));
+	if (sq->session != NULL)
+	{
+		names = lappend(names, makeString("window_start"));
+		names = lappend(names, makeString("window_end"));
+	}
 
 	/* the one kind of entry that is just a name with columns */
 	rte->rtekind = RTE_CTE;
@@ -185,14 +190,14 @@ append_null(StringInfo sql, Oid type, Oid collation)
  * that the snapshot needs are copied at once and not after a long scan of
  * storage, when they may have been flushed and evicted.
  */
-static void
-append_sources(StringInfo sql, const StreamQuery *sq, const char *storage, const char *memory)
+void
+view_append_sources(StringInfo sql, const StreamQuery *sq, const ViewSources *sources)
 {
 	appendStringInfoString(sql, "SELECT ");
 	append_storage_columns(sql, sq, "");
-	appendStringInfo(sql, " FROM %s UNION ALL SELECT ", memory);
+	appendStringInfo(sql, " FROM %s UNION ALL SELECT ", sources->memory);
 	append_storage_columns(sql, sq, "");
-	appendStringInfo(sql, " FROM %s", storage);
+	appendStringInfo(sql, " FROM %s", sources->storage);
 	if (sq->has_group_by)
 		return;
 
@@ -207,11 +212,13 @@ append_sources(StringInfo sql, const StreamQuery *sq, const char *storage, const
 	}
 }
 
-/* Appends the finalised aggregates "finalize(...) AS p1, ...". */
-static void
-append_finalized(StringInfo sql, const StreamQuery *sq)
+/* Appends the finalised aggregates of q "finalize(...) AS p1, ...". */
+void
+view_append_finalized(StringInfo sql, const StreamQuery *sq)
 {
-	for (int i = 0; i < sq->naggregates; i++)
+	int			naggregates = sq->session != NULL ? sq->session->first_aggregate : sq->naggregates;
+
+	for (int i = 0; i < naggregates; i++)
 	{
 		const QueryAggregate *aggregate = &sq->aggregates[i];
 
@@ -245,18 +252,17 @@ append_retention(StringInfo sql, const StreamQuery *sq, const char *retention)
 
 /* Appends the derived table m: one row per group, aggregates finalised. */
 static void
-append_groups(StringInfo sql, const StreamQuery *sq, const char *storage, const char *memory,
-			  const char *retention)
+append_groups(StringInfo sql, const StreamQuery *sq, const ViewSources *sources)
 {
 	appendStringInfoString(sql, "(SELECT ");
 	for (int i = 0; i < sq->nkeys; i++)
 		appendStringInfo(sql, "%ss.k%d", i > 0 ? ", " : "", i + 1);
-	append_finalized(sql, sq);
+	view_append_finalized(sql, sq);
 	appendStringInfoString(sql, " FROM (");
-	append_sources(sql, sq, storage, memory);
+	view_append_sources(sql, sq, sources);
 	appendStringInfoString(sql, ") s");
-	if (retention != NULL)
-		append_retention(sql, sq, retention);
+	if (sources->retention != NULL)
+		append_retention(sql, sq, sources->retention);
 	for (int i = 0; i < sq->nkeys; i++)
 		appendStringInfo(sql, "%ss.k%d", i > 0 ? ", " : " GROUP BY ", i + 1);
 	appendStringInfoString(sql, ") m");
@@ -268,6 +274,7 @@ query_view_sql(const StreamQuery *sq, const char *storage, const char *memory,
 			   const char *retention)
 {
 	int			nestlevel = begin_qualified();
+	const ViewSources sources = {storage, memory, retention};
 	const char *separator = "SELECT ";
 	StringInfoData sql;
 	ListCell   *lc;
@@ -285,7 +292,10 @@ query_view_sql(const StreamQuery *sq, const char *storage, const char *memory,
 		separator = ", ";
 	}
 	appendStringInfoString(&sql, " FROM ");
-	append_groups(&sql, sq, storage, memory, retention);
+	if (sq->session != NULL)
+		session_append_groups(&sql, sq, &sources);
+	else
+		append_groups(&sql, sq, &sources);
 	if (sq->query->havingQual != NULL)
 		appendStringInfo(&sql, " WHERE %s", deparse_over_groups(sq, sq->query->havingQual));
 

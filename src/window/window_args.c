@@ -46,19 +46,25 @@ interval_length_us(const Interval *length, const char *name)
 
 /* Returns a length in units of the axis. */
 int64
-window_arg_length(FunctionCallInfo fcinfo, int argno, const WindowAxis *axis, const char *name)
+window_length(Datum datum, const WindowAxis *axis, const char *name)
 {
-	int64		length;
+	int64		length = axis->is_time ?
+	interval_length_us(DatumGetIntervalP(datum), name) : DatumGetInt64(datum);
 
-	Assert(argno < PG_NARGS() && !PG_ARGISNULL(argno));
-	length = axis->is_time ?
-		interval_length_us(PG_GETARG_INTERVAL_P(argno), name) : PG_GETARG_INT64(argno);
 	if (length <= 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("window %s must be positive", name),
 				 errhint("Give a %s such as %s.", name, axis->is_time ? "'1 minute'" : "100")));
 	return length;
+}
+
+/* Returns the length in an argument. */
+int64
+window_arg_length(FunctionCallInfo fcinfo, int argno, const WindowAxis *axis, const char *name)
+{
+	Assert(argno < PG_NARGS() && !PG_ARGISNULL(argno));
+	return window_length(PG_GETARG_DATUM(argno), axis, name);
 }
 
 /* Returns the origin. */

@@ -21,6 +21,9 @@ typedef struct WindowAxis
 extern const WindowAxis window_axis_time;
 extern const WindowAxis window_axis_integer;
 
+/* A length, an interval or a bigint, called name; refuses what is not positive and fixed. */
+extern int64 window_length(Datum length, const WindowAxis *axis, const char *name);
+
 /* The length in argument argno, called name; refuses what is not positive and fixed. */
 extern int64 window_arg_length(FunctionCallInfo fcinfo, int argno, const WindowAxis *axis,
 							   const char *name);

@@ -259,7 +259,7 @@ apply_attempt(Attempt *attempt)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	rel = table_open(view->query->streamid, AccessShareLock);
 	scratch_reset(view->scratch);
-	view->desc->first_window = retention_horizon(&view->catalog->options);
+	view->desc->first_window = retention_first_window(&view->catalog->options, view->query);
 	run_track_event_time(run, view->event_time, &view->watermark);
 	run_start(run, rel, generation_applied_lsn(view->writer));
 	if (attempt->mode & APPLY_OVERSIZE)

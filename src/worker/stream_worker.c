@@ -88,7 +88,6 @@ stream_worker_exit_cb(int code, Datum arg)
 		db->worker_pid = 0;
 		db->worker_latch = NULL;
 		db->last_exit_time = clock_real();
-		db->exit_was_asked = ShutdownRequestPending || db->hold_count > 0;
 	}
 	control_unlock();
 	ConditionVariableBroadcast(&db->progress);
@@ -201,6 +200,22 @@ stream_worker_flush_wal(StreamWorker *worker)
 		XLogFlush(commit_lsn);
 }
 
+/*
+ * Says whether partitions of a view can be dropped.  Sessions may reach from
+ * memory into storage, so what a view has in memory is flushed first.
+ */
+static bool
+stream_worker_may_drop(StreamWorker *worker, WorkerView *view)
+{
+	if (view->catalog->options.retention == NULL || view->query == NULL || view->writer == NULL)
+		return false;
+	if (view->query->session == NULL ||
+		generation_applied_lsn(view->writer) == view->flushed_lsn)
+		return true;
+	return flush_may_try(view) && flush_view(worker, view) &&
+		generation_applied_lsn(view->writer) == view->flushed_lsn;
+}
+
 /* Drops partitions that have expired, now and then. */
 static void
 stream_worker_drop_expired(StreamWorker *worker)
@@ -215,8 +230,8 @@ stream_worker_drop_expired(StreamWorker *worker)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (view->catalog->options.retention != NULL)
-			(void) retention_drop_expired(view->catalog, guc_lock_timeout_ms);
+		if (stream_worker_may_drop(worker, view))
+			(void) retention_drop_expired(view->catalog, view->query, guc_lock_timeout_ms);
 	}
 }
 
@@ -299,8 +314,6 @@ stream_worker_round(StreamWorker *worker)
 	moved |= flush_due_views(worker);
 	retained_wal_update(worker, false);
 	stream_worker_drop_expired(worker);
-	/* what was written, for autovacuum: it would never look at storage */
-	pgstat_report_stat(false);
 	if (ShutdownRequestPending)
 		return;
 	if (worker->gathered > 1)

@@ -1,0 +1,160 @@
+/*
+ * session_retention.c - does a session reach across the end of a partition?
+ *
+ * A partition of cells that all lie behind the horizon may still hold the
+ * beginning of a session that goes on.  Whether it does can be seen from the
+ * cells around its end alone: a session that crosses has a row less than a
+ * gap before the first row behind it.
+ *
+ * Comparison functions of the keys may be anybody's code: the query runs as
+ * the view's owner, in a subtransaction.
+ *
+ * Failure: an error is reported, and the partition stays.
+ */
+#include "postgres.h"
+#include "compat.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "common/int.h"
+#include "executor/executor.h"
+#include "nodes/params.h"
+#include "parser/analyze.h"
+#include "tcop/dest.h"
+#include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/resowner.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "catalog/owner.h"
+#include "flush/flush_private.h"
+
+#define CROSSING_PARAMS 3
+
+/* Returns the query; its parameters are the bound and the cells around it. */
+static char *
+crossing_sql(const ViewCatalog *view, const StreamQuery *query)
+{
+	const QuerySession *session = query->session;
+	int			cell = session->cell_key + 1;
+	const char *separator = " GROUP BY ";
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT FROM _stream_ext.%s s"
+					 " WHERE s.k%d OPERATOR(pg_catalog.>=) $2 AND s.k%d OPERATOR(pg_catalog.<) $3",
+					 quote_identifier(get_rel_name(view->storage)), cell, cell);
+	for (int i = 0; i < query->nkeys; i++)
+	{
+		if (i == session->cell_key)
+			continue;
+		appendStringInfo(&sql, "%ss.k%d", separator, i + 1);
+		separator = ", ";
+	}
+	appendStringInfo(&sql, " HAVING pg_catalog.min(s.p%d) FILTER (WHERE s.k%d OPERATOR(pg_catalog.>=) $1)"
+					 " OPERATOR(pg_catalog.<) _stream_ext.window_end("
+					 "pg_catalog.max(s.p%d) FILTER (WHERE s.k%d OPERATOR(pg_catalog.<) $1), '"
+					 INT64_FORMAT " microseconds'::pg_catalog.interval) LIMIT 1",
+					 session->first_aggregate + 1, cell, session->last_aggregate + 1, cell,
+					 session->gap);
+	return sql.data;
+}
+
+/* Returns value + change, within what timestamps can be. */
+static int64
+shift_bound(int64 value, int64 change)
+{
+	int64		result;
+
+	if (pg_add_s64_overflow(value, change, &result))
+		return change < 0 ? DT_NOBEGIN : DT_NOEND;
+	return Min(Max(result, MIN_TIMESTAMP), END_TIMESTAMP - 1);
+}
+
+/* Returns the bound and the cells around it as parameters. */
+static ParamListInfo
+crossing_params(const QuerySession *session, int64 bound)
+{
+	ParamListInfo params = makeParamList(CROSSING_PARAMS);
+	int64		values[CROSSING_PARAMS];
+
+	values[0] = bound;
+	values[1] = shift_bound(shift_bound(bound, -session->gap), -session->gap);
+	values[2] = shift_bound(bound, session->gap);
+	for (int i = 0; i < CROSSING_PARAMS; i++)
+	{
+		params->params[i].value = Int64GetDatum(values[i]);
+		params->params[i].isnull = false;
+		params->params[i].pflags = PARAM_FLAG_CONST;
+		params->params[i].ptype = session->axis_type;
+	}
+	return params;
+}
+
+/* Plans and runs a query that was analysed as the worker; returns whether it has a row. */
+static bool
+run_as_owner(const ViewCatalog *view, Query *analysed, const char *sql, ParamListInfo params)
+{
+	OwnerScope	scope;
+	QueryDesc  *desc;
+	bool		found;
+
+	owner_enter(&scope, view);
+	PushActiveSnapshot(GetLatestSnapshot());
+	desc = CreateQueryDesc(pg_plan_query(analysed, sql, 0, params), sql, GetActiveSnapshot(),
+						   InvalidSnapshot, None_Receiver, params, NULL, 0);
+	ExecutorStart(desc, 0);
+	compat_executor_run(desc);
+	found = desc->estate->es_processed > 0;
+	ExecutorFinish(desc);
+	ExecutorEnd(desc);
+	FreeQueryDesc(desc);
+	PopActiveSnapshot();
+	owner_leave(&scope);
+	return found;
+}
+
+/* Asks the storage; the owner may not look up names in our schema. */
+static bool
+ask_storage(const ViewCatalog *view, const StreamQuery *query, int64 bound)
+{
+	const Oid	types[CROSSING_PARAMS] = {query->session->axis_type, query->session->axis_type,
+	query->session->axis_type};
+	char	   *sql = crossing_sql(view, query);
+	Query	   *analysed = parse_analyze_fixedparams(linitial_node(RawStmt, pg_parse_query(sql)),
+													 sql, types, CROSSING_PARAMS, NULL);
+
+	return run_as_owner(view, analysed, sql, crossing_params(query->session, bound));
+}
+
+/* Says whether a session crosses bound; see flush_private.h. */
+bool
+session_crosses(const ViewCatalog *view, const StreamQuery *query, int64 bound)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner resource_owner = CurrentResourceOwner;
+	volatile bool result = true;
+
+	if (TIMESTAMP_NOT_FINITE(bound))
+		return false;
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		result = ask_storage(view, query, bound);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		EmitErrorReport();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = resource_owner;
+	return result;
+}

@@ -49,6 +49,7 @@ typedef struct DatabaseControl
 	TimestampTz worker_start_time;
 	int64		worker_starts;
 	TimestampTz last_exit_time;
+	bool		exit_was_asked; /* by a signal or a hold: no failure */
 
 	/* atomics */
 	pg_atomic_uint64 last_commit_lsn;	/* end of the newest commit record

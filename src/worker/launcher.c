@@ -7,7 +7,7 @@
  * DATABASE leaves physical slots) are dropped here.
  *
  * Failure: a worker that ends is started again, later and later if it ends
- * quickly; an error in the launcher makes the postmaster start it anew.
+ * quickly without being asked to; an error in the launcher makes the postmaster start it anew.
  */
 #include "postgres.h"
 
@@ -89,9 +89,22 @@ launcher_entry(Oid dbid)
 	return entry;
 }
 
+/* Returns whether the last worker of a database left because somebody asked it to, once. */
+static bool
+launcher_exit_was_asked(DatabaseControl *db)
+{
+	bool		asked;
+
+	control_lock(true);
+	asked = db->exit_was_asked;
+	db->exit_was_asked = false;
+	control_unlock();
+	return asked;
+}
+
 /* Returns whether the worker started last is still there, and notes its end. */
 static bool
-launcher_worker_alive(LauncherEntry *entry)
+launcher_worker_alive(LauncherEntry *entry, DatabaseControl *db)
 {
 	pid_t		pid;
 	TimestampTz now = clock_real();
@@ -104,7 +117,8 @@ launcher_worker_alive(LauncherEntry *entry)
 
 	pfree(entry->handle);
 	entry->handle = NULL;
-	if (TimestampDifferenceExceeds(entry->started, now, HEALTHY_MS))
+	if (launcher_exit_was_asked(db) ||
+		TimestampDifferenceExceeds(entry->started, now, HEALTHY_MS))
 		entry->quick_exits = 0;
 	for (int i = 0; i < entry->quick_exits && delay_ms < RESTART_LONGEST_MS; i++)
 		delay_ms *= 2;
@@ -197,7 +211,7 @@ launcher_tend(Oid dbid)
 	held = db->hold_count > 0 || db->worker_pid != 0;
 	control_unlock();
 
-	if (launcher_worker_alive(entry) || held)
+	if (launcher_worker_alive(entry, db) || held)
 		return LAUNCHER_IDLE_MS;
 	if (now < entry->not_before)
 		return (entry->not_before - now) / 1000 + 1;

@@ -2,7 +2,7 @@
  * run.c - the rows of some adjacent committed transactions, as a row source.
  *
  * At ten thousand small transactions a second, starting the executor for
- * each would eat a core; so transactions are coalesced up to RUN_MAX_BYTES.
+ * each would eat a core; so transactions are coalesced up to run_max_bytes().
  *
  * The watermark is computed here, because here all committed rows of the
  * stream pass in their order, before any condition.  Going back to a mark goes
@@ -21,10 +21,13 @@
 
 #include "compat.h"
 #include "batch/batch.h"
+#include "guc.h"
 #include "worker/run.h"
 
 /* Coalescing stops here; a single transaction may be larger. */
 #define RUN_MAX_BYTES	((Size) 4 * 1024 * 1024)
+/* ... or at this share of the work memory: groups take more than packed rows. */
+#define RUN_MEMORY_SHARE 16
 #define RUN_MAX_TRANSACTIONS 4096
 
 static bool run_next_cb(StreamRowSource *source, TupleTableSlot *slot);
@@ -63,10 +66,22 @@ run_append(Run *run, FeedTransaction *txn)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Returns how many bytes of transactions make a run.  Small transactions that
+ * together need more than the work memory would go to storage in pieces, each
+ * of which writes the same groups again: hundreds of times the cost.
+ */
+static Size
+run_max_bytes(void)
+{
+	return Min(RUN_MAX_BYTES, (Size) guc_work_memory_kb * 1024 / RUN_MEMORY_SHARE);
+}
+
 /* Collects committed transactions; see run.h. */
 Run *
 run_collect(Feed *feed, Size max_wal, MemoryContext parent)
 {
+	Size		max_bytes = run_max_bytes();
 	Run		   *run = NULL;
 
 	for (;;)
@@ -78,7 +93,7 @@ run_collect(Feed *feed, Size max_wal, MemoryContext parent)
 		if (run == NULL)
 			run = run_create(feed, parent);
 		run_append(run, txn);
-		if (run->bytes >= RUN_MAX_BYTES || !txn->in_memory ||
+		if (run->bytes >= max_bytes || !txn->in_memory ||
 			list_length(run->transactions) >= RUN_MAX_TRANSACTIONS)
 			break;
 	}

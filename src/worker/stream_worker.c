@@ -88,6 +88,7 @@ stream_worker_exit_cb(int code, Datum arg)
 		db->worker_pid = 0;
 		db->worker_latch = NULL;
 		db->last_exit_time = clock_real();
+		db->exit_was_asked = ShutdownRequestPending || db->hold_count > 0;
 	}
 	control_unlock();
 	ConditionVariableBroadcast(&db->progress);
@@ -314,6 +315,8 @@ stream_worker_round(StreamWorker *worker)
 	moved |= flush_due_views(worker);
 	retained_wal_update(worker, false);
 	stream_worker_drop_expired(worker);
+	/* what was written, for autovacuum: it would never look at storage */
+	pgstat_report_stat(false);
 	if (ShutdownRequestPending)
 		return;
 	if (worker->gathered > 1)

@@ -13,6 +13,10 @@ use Test::More;
 our @EXPORT = qw(
   stream_node oracle_ok wait_until attempt worker_pid kill_and_restart declare_fault_points);
 
+# A test that dies says why in its output, not only in its log: that is all
+# that whoever runs it elsewhere may see.
+$SIG{__DIE__} = sub { diag("died: $_[0]") if defined $^S && !$^S };
+
 # Starts a node with test/stream_ext.conf and more settings, and creates the
 # extension in database postgres.
 sub stream_node
@@ -41,8 +45,9 @@ sub oracle_ok
 		(SELECT 'only in the query', x::text FROM (TABLE q EXCEPT ALL TABLE v) x LIMIT 20)};
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
 
-	# stream_sync() in the same session: wait for every commit so far
-	my $rows = $node->safe_psql($options{database} // 'postgres', "SELECT stream_sync() \\g /dev/null\n$sql");
+	# stream_sync() in the same session: wait for every commit so far, as long as any test waits
+	my $rows = $node->safe_psql($options{database} // 'postgres',
+		"SELECT stream_sync('$PostgreSQL::Test::Utils::timeout_default s') \\g /dev/null\n$sql");
 	return is($rows, '', $name);
 }
 

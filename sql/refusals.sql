@@ -23,9 +23,13 @@ CREATE MATERIALIZED VIEW v AS SELECT url, unnest(ARRAY[1, 2]), count(*) FROM cli
 CREATE MATERIALIZED VIEW v AS SELECT url, count(*) FROM clicks TABLESAMPLE SYSTEM (10) GROUP BY url;
 CREATE MATERIALIZED VIEW v AS SELECT name, count(*) FROM clicks JOIN users TABLESAMPLE SYSTEM (10) ON id = user_id GROUP BY name;
 
--- nothing to aggregate
-CREATE MATERIALIZED VIEW v AS SELECT * FROM clicks;
-CREATE MATERIALIZED VIEW v AS SELECT url, ms FROM clicks WHERE ms > 100;
+-- nothing to aggregate: the rows are appended, and nothing else
+CREATE MATERIALIZED VIEW v AS SELECT 1 AS one FROM clicks HAVING true;
+CREATE MATERIALIZED VIEW v AS SELECT ROW(url, ms) AS pair FROM clicks;
+CREATE MATERIALIZED VIEW v AS SELECT url FROM clicks ORDER BY ms DESC LIMIT 10;
+CREATE MATERIALIZED VIEW v AS SELECT url, row_number() OVER (ORDER BY ms) FROM clicks;
+CREATE MATERIALIZED VIEW v AS SELECT url FROM (SELECT url, unnest(ARRAY[1, 2]) FROM clicks) c;
+CREATE MATERIALIZED VIEW v WITH (stream.retention = '0') AS SELECT url FROM clicks;
 
 -- aggregates
 CREATE MATERIALIZED VIEW v AS SELECT count(DISTINCT user_id) FROM clicks;

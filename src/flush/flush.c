@@ -85,7 +85,7 @@ place_entry(FlushWriter *writer, FlushEntry *entry, MinimalTuple tuple)
 
 	entry->tuple = tuple;
 	entry->slot = 0;
-	entry->is_new = !writer->known_any;
+	entry->is_new = !writer->known_any || group_desc_appends(writer->desc);
 	if (writer->partitions == NULL)
 		return;
 
@@ -112,7 +112,7 @@ write_action(FlushWriter *writer, FlushEntry *entries, uint32 nentries, void *re
 	uint32		start = 0;
 
 	for (uint32 i = 0; i < nentries; i++)
-		flush_sort_prepare(writer, &entries[i]);
+		flush_sort_prepare(writer, &entries[i], i);
 	flush_sort(writer, entries, nentries);
 
 	while (start < nentries)
@@ -148,7 +148,8 @@ describe_action(FlushWriter *writer, FlushEntry *entries, uint32 nentries, void 
 
 		getTypeOutputInfo(TupleDescAttr(writer->desc->storage, key)->atttypid,
 						  &output, &is_varlena);
-		appendStringInfo(keys, "%sk%d=%s", i > 0 ? ", " : "", key + 1,
+		appendStringInfo(keys, "%s%s=%s", i > 0 ? ", " : "",
+						 NameStr(TupleDescAttr(writer->desc->storage, key)->attname),
 						 isnull ? "NULL" : OidOutputFunctionCall(output, value));
 	}
 }

@@ -17,6 +17,12 @@
 #define STORAGE_WINDOW_FILLFACTOR	90
 #define STORAGE_TOTALS_FILLFACTOR	60
 
+/*
+ * Rows of a view that appends lie in partitions as if they belonged to
+ * windows of this size: those of a week, if there is no retention.
+ */
+#define STORAGE_ROWS_SPAN_US		(7 * USECS_PER_DAY / 1000)
+
 /* A group on its way to storage; 24 bytes, because sorting moves it. */
 typedef struct FlushEntry
 {
@@ -62,7 +68,7 @@ extern int	storage_index_key(int nkeys, int window_key, int position);
 /* flush_sort.c */
 extern void flush_sort_init(FlushWriter *writer);
 extern Datum flush_entry_key(const FlushWriter *writer, MinimalTuple tuple, int position, bool *isnull);
-extern void flush_sort_prepare(FlushWriter *writer, FlushEntry *entry);
+extern void flush_sort_prepare(FlushWriter *writer, FlushEntry *entry, uint32 number);
 
 /* By slot, then index order. Runs comparison functions of the key types. */
 extern void flush_sort(FlushWriter *writer, FlushEntry *entries, uint32 nentries);

@@ -343,7 +343,7 @@ flush_write(FlushWriter *writer, Oid relid, FlushEntry *entries, uint32 nentries
 {
 	TableWriter *table = table_writer_open(writer, relid);
 
-	if (table->key_index == NULL && writer->nkeys > 0)
+	if (table->key_index == NULL && writer->nkeys > 0 && !group_desc_appends(writer->desc))
 		elog(ERROR, "storage \"%s\" has no key index", RelationGetRelationName(table->rel));
 
 	for (uint32 i = 0; i < nentries; i++)

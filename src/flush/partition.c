@@ -44,6 +44,7 @@ struct PartitionMap
 	Oid			null_table;
 	Oid			range_parent;
 	bool		with_zone;		/* the window is a timestamptz */
+	int			fillfactor;		/* of new partitions */
 	PartitionAxis axis;
 	int			allocated;		/* of axis.ranges */
 	int			nslots;			/* tables handed out so far */
@@ -181,7 +182,7 @@ partition_read_axis(Oid storage, PartitionAxis *axis)
  * Returns the width of the finest partitions of a view.
  */
 static int64
-partition_width(const ContinuousOptions *options, int64 window_size_us)
+partition_width(const ContinuousOptions *options, const GroupDesc *desc)
 {
 	int64		retention_us = 0;
 
@@ -189,7 +190,8 @@ partition_width(const ContinuousOptions *options, int64 window_size_us)
 		return Max(partition_interval_us(options->partition_width), USECS_PER_MINUTE);
 	if (options->retention != NULL)
 		retention_us = partition_interval_us(options->retention);
-	return partition_default_width(window_size_us, retention_us);
+	return partition_default_width(group_desc_appends(desc) ? STORAGE_ROWS_SPAN_US :
+								   desc->window_size_us, retention_us);
 }
 
 /*
@@ -227,7 +229,8 @@ partition_map_open(const ViewCatalog *view, const GroupDesc *desc)
 	read_storage(map, view->storage, RowExclusiveLock);
 	map->with_zone = type == TIMESTAMPTZOID;
 	map->axis.now = clock_now();
-	map->axis.width = partition_width(&view->options, desc->window_size_us);
+	map->fillfactor = group_desc_appends(desc) ? HEAP_DEFAULT_FILLFACTOR : STORAGE_WINDOW_FILLFACTOR;
+	map->axis.width = partition_width(&view->options, desc);
 	map->axis.max_partitions = guc_max_partitions;
 	map->slots_allocated = 16;
 	map->slot_relids = palloc(sizeof(Oid) * map->slots_allocated);
@@ -305,7 +308,7 @@ create_table(PartitionMap *map, const char *name)
 	run_utility(psprintf("CREATE TABLE _stream_ext.%s (LIKE _stream_ext.%s)"
 						 " USING heap WITH (fillfactor = %d)",
 						 quote_identifier(name), quote_identifier(get_rel_name(map->root)),
-						 STORAGE_WINDOW_FILLFACTOR));
+						 map->fillfactor));
 	relid = get_relname_relid(name, get_rel_namespace(map->root));
 	Assert(OidIsValid(relid));
 

@@ -8,6 +8,9 @@
  * So a LIST ((k IS NULL)) stands above the ranges; ATTACH then locks the range
  * parent SHARE UPDATE EXCLUSIVE, which no reader notices.
  *
+ * The rows of a view that appends are partitioned by their time in the same
+ * way.  They have no index: nobody looks one up.
+ *
  * The index has the window last: a condition on a key is what readers ask
  * for, the window is what partitions are pruned by.  It is not unique; the
  * writer looks groups up, and two rows of one group are summed by the view.
@@ -17,6 +20,7 @@
 
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
+#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "flush/flush.h"
@@ -44,7 +48,7 @@ storage_index_key(int nkeys, int window_key, int position)
 static void
 append_index_sql(StringInfo sql, const StreamQuery *sq, const char *name)
 {
-	if (sq->nkeys == 0)
+	if (sq->nkeys == 0 || sq->appends)
 		return;
 	appendStringInfo(sql, "CREATE INDEX %s ON _stream_ext.%s (",
 					 quote_identifier(psprintf("%s_key", name)), quote_identifier(name));
@@ -64,19 +68,20 @@ storage_create_sql(const StreamQuery *sq, const char *name)
 	const char *parent = psprintf("_stream_ext.%s", quote_identifier(name));
 	const char *null_part = quote_identifier(psprintf("%s_null", name));
 	const char *range_part = quote_identifier(psprintf("%s_range", name));
-	int			window = sq->window_key + 1;
+	const char *window = sq->window_key < 0 ? NULL : query_key_name(sq, sq->window_key);
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "CREATE TABLE %s (%s)", parent, query_storage_columns_sql(sq));
-	if (window == 0)
+	if (window == NULL)
 		appendStringInfo(&sql, " USING heap WITH (fillfactor = %d);", STORAGE_TOTALS_FILLFACTOR);
 	else
-		appendStringInfo(&sql, " PARTITION BY LIST ((k%d IS NULL));"
+		appendStringInfo(&sql, " PARTITION BY LIST ((%s IS NULL));"
 						 "CREATE TABLE _stream_ext.%s PARTITION OF %s FOR VALUES IN (true)"
 						 " USING heap WITH (fillfactor = %d);"
 						 "CREATE TABLE _stream_ext.%s PARTITION OF %s FOR VALUES IN (false)"
-						 " PARTITION BY RANGE (k%d);",
-						 window, null_part, parent, STORAGE_TOTALS_FILLFACTOR,
+						 " PARTITION BY RANGE (%s);",
+						 window, null_part, parent,
+						 sq->appends ? HEAP_DEFAULT_FILLFACTOR : STORAGE_TOTALS_FILLFACTOR,
 						 range_part, parent, window);
 	append_index_sql(&sql, sq, name);
 	return sql.data;

@@ -3,7 +3,8 @@
  *
  * Every continuous view reads storage UNION ALL its memory table.  The memory
  * table is a foreign table of this wrapper, whose rows are the flat groups
- * that follow what storage holds in the statement's snapshot.
+ * that follow what storage holds in the statement's snapshot, and then those of
+ * partitions that storage got since the plan was made.
  *
  * Read by the leader only: the cut is copied into its memory, and workers
  * could not share it.  Never written: the worker that applies transactions is
@@ -32,6 +33,7 @@
 #include "compat.h"
 #include COMPAT_EXPLAIN_STATE_HEADER
 #include COMPAT_EXPLAIN_FORMAT_HEADER
+#include "memory_scan/late_partition.h"
 #include "memory_scan/scan_filter.h"
 #include "memory_scan/statement_cut.h"
 
@@ -49,7 +51,18 @@ typedef struct MemoryScan
 	GenerationFilter computed;
 	ReadRequest request;
 	TupleTableSlot *slot;
+	Oid			storage;
+	List	   *known;			/* its partitions that the plan scans */
+	LatePartitions *late;		/* the others, once the groups are through */
+	TupleTableSlot *late_slot;
 } MemoryScan;
+
+/* fdw_private of a plan */
+enum
+{
+	PLAN_ROLES,					/* as scan_filter_create() wants them */
+	PLAN_PARTITIONS				/* oids that late_partition_known() gave */
+};
 
 STREAM_FUNCTION(stream_ext_memory_handler);
 
@@ -64,6 +77,17 @@ memory_view(Oid memory)
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("foreign table with OID %u does not belong to a continuous view", memory)));
 	return viewid;
+}
+
+/* Returns the storage of a view. */
+static Oid
+memory_storage(Oid viewid)
+{
+	ViewCatalog *view = catalog_get_view(viewid);
+
+	if (view == NULL)
+		elog(ERROR, "continuous view %u has no catalog row", viewid);
+	return view->storage;
 }
 
 /* Returns the number of groups that a view has in memory. */
@@ -116,12 +140,14 @@ memory_get_plan_cb(PlannerInfo *root, RelOptInfo *baserel, Oid memory, ForeignPa
 {
 	Relation	rel = table_open(memory, NoLock);
 	ScanFilterPlan filter;
+	List	   *known;
 
 	scan_clauses = extract_actual_clauses(scan_clauses, false);
 	scan_filter_plan(baserel->relid, RelationGetDescr(rel), scan_clauses, &filter);
 	table_close(rel, NoLock);
+	known = late_partition_known(root, memory_storage(memory_view(memory)));
 	return make_foreignscan(tlist, scan_clauses, baserel->relid, filter.exprs,
-							filter.roles, NIL, NIL, outer_plan);
+							list_make2(filter.roles, known), NIL, NIL, outer_plan);
 }
 
 /* Computes the filter with the parameters of now. */
@@ -147,9 +173,12 @@ memory_begin_cb(ForeignScanState *node, int eflags)
 
 	scan = palloc0(sizeof(MemoryScan));
 	scan->filter = scan_filter_create(RelationGetDescr(rel), plan->fdw_exprs,
-									  plan->fdw_private, &node->ss.ps);
+									  list_nth(plan->fdw_private, PLAN_ROLES), &node->ss.ps);
 	scan->slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel), &TTSOpsMinimalTuple);
+	scan->late_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel), &TTSOpsBufferHeapTuple);
 	scan->request.viewid = memory_view(RelationGetRelid(rel));
+	scan->storage = memory_storage(scan->request.viewid);
+	scan->known = list_nth(plan->fdw_private, PLAN_PARTITIONS);
 	scan->request.memory = RelationGetRelid(rel);
 	scan->request.snapshot = estate->es_snapshot;
 	scan->request.desc = RelationGetDescr(rel);
@@ -158,6 +187,25 @@ memory_begin_cb(ForeignScanState *node, int eflags)
 	scan->cut = statement_cut_register(estate, &scan->request, memory_compute_filter_cb, scan,
 									   scan_filter_varies(plan->fdw_exprs));
 	node->fdw_state = scan;
+}
+
+/* Returns the next group of a late partition, or an empty slot. */
+static TupleTableSlot *
+memory_next_late(MemoryScan *scan)
+{
+	TupleTableSlot *slot;
+
+	if (scan->late == NULL)
+	{
+		/* the executor calls us in a context that it resets for each row */
+		MemoryContext saved = MemoryContextSwitchTo(scan->late_slot->tts_mcxt);
+
+		scan->late = late_partition_open(scan->storage, scan->known, scan->request.snapshot,
+										 scan->late_slot);
+		MemoryContextSwitchTo(saved);
+	}
+	slot = late_partition_next(scan->late);
+	return slot != NULL ? slot : ExecClearTuple(scan->slot);
 }
 
 /* Returns the next group, or an empty slot. */
@@ -175,8 +223,17 @@ memory_iterate_cb(ForeignScanState *node)
 	}
 	tuple = statement_cut_next(scan->cut, &scan->cursor);
 	if (tuple == NULL)
-		return ExecClearTuple(scan->slot);
+		return memory_next_late(scan);
 	return ExecStoreMinimalTuple(tuple, scan->slot, false);
+}
+
+/* Lets go of late partitions. */
+static void
+memory_forget_late(MemoryScan *scan)
+{
+	if (scan->late != NULL)
+		late_partition_close(scan->late);
+	scan->late = NULL;
 }
 
 /* Starts over, maybe with other parameters. */
@@ -186,6 +243,7 @@ memory_rescan_cb(ForeignScanState *node)
 	MemoryScan *scan = node->fdw_state;
 
 	scan->started = false;
+	memory_forget_late(scan);
 }
 
 /* Ends the scan: all of it goes with the statement's memory. */
@@ -194,8 +252,10 @@ memory_end_cb(ForeignScanState *node)
 {
 	MemoryScan *scan = node->fdw_state;
 
-	if (scan != NULL)
-		ExecClearTuple(scan->slot);
+	if (scan == NULL)
+		return;
+	ExecClearTuple(scan->slot);
+	memory_forget_late(scan);
 }
 
 /* Says how groups are selected, and how many generations were read. */
@@ -207,7 +267,7 @@ memory_explain_cb(ForeignScanState *node, ExplainState *es)
 
 	ExplainPropertyText("Memory Filter",
 						scan_filter_describe(RelationGetDescr(node->ss.ss_currentRelation),
-											 plan->fdw_private),
+											 list_nth(plan->fdw_private, PLAN_ROLES)),
 						es);
 	if (scan != NULL && es->analyze)
 		ExplainPropertyInteger("Generations", NULL, statement_cut_generations(scan->cut), es);

@@ -70,6 +70,13 @@ count_keys(TupleDesc desc)
 	return n;
 }
 
+/* Returns how many columns may be a window: the keys, or the time of a row that is appended. */
+static int
+count_windows(TupleDesc desc)
+{
+	return NameStr(TupleDescAttr(desc, 0)->attname)[0] == 't' ? 1 : count_keys(desc);
+}
+
 /* Returns the key column that a node is, or 0. */
 static AttrNumber
 match_key(Node *node, Index relid, int nkeys)
@@ -218,7 +225,7 @@ plan_key_hash(Index relid, TupleDesc desc, List *clauses, ScanFilterPlan *plan)
 static void
 plan_window(Index relid, TupleDesc desc, List *clauses, ScanFilterPlan *plan)
 {
-	int			nkeys = count_keys(desc);
+	int			nkeys = count_windows(desc);
 	AttrNumber	window = 0;
 	ListCell   *lc;
 

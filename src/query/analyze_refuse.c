@@ -94,11 +94,17 @@ check_common_clauses(const Query *query)
 		"Leave the locking clause out."},
 		{query->sortClause != NIL, "ORDER BY",
 		"Order the rows when reading the view."},
-		{query->hasTargetSRFs, "set-returning functions in the select list",
-		"Move the function to FROM."},
 	};
 
 	apply_rules(rules, lengthof(rules));
+}
+
+/* Refuses functions that make several rows of one, where rows are grouped or go on into a join. */
+static void
+check_target_functions(const Query *query)
+{
+	if (query->hasTargetSRFs)
+		analyze_refuse("set-returning functions in the select list", "Move the function to FROM.");
 }
 
 /* Refuses a top query by its clauses. */
@@ -110,9 +116,11 @@ analyze_check_query(const Query *query)
 
 	check_common_clauses(query);
 
-	if (!query->hasAggs && query->groupClause == NIL)
-		analyze_refuse("queries without aggregates and GROUP BY",
-					   "Add an aggregate such as count(*), or group by all columns; to filter or convert rows, create an ordinary view over the stream.");
+	if (query->hasAggs || query->groupClause != NIL)
+		check_target_functions(query);
+	else if (query->havingQual != NULL)
+		analyze_refuse("HAVING without aggregates and GROUP BY",
+					   "Use WHERE, or add an aggregate such as count(*).");
 }
 
 /* Refuses a subquery that holds the stream, by its clauses. */
@@ -126,6 +134,7 @@ analyze_check_stream_subquery(const Query *subquery)
 	};
 
 	check_common_clauses(subquery);
+	check_target_functions(subquery);
 	apply_rules(&rule, 1);
 }
 

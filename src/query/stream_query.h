@@ -11,6 +11,11 @@
  *     one, its FILTER condition (boolean).
  * With session() the keys end with its cell and label, and the aggregates
  * with the first and last time of a fragment.
+ *
+ * A query without GROUP BY and aggregates *appends*: its rows are kept as they
+ * come.  Its one key is hidden: the time by which storage is partitioned,
+ * which no column of the inner query gives: its target list is q's.
+ *
  * The inner query is rewritten: views are expanded, policies applied.  tumble(), hop()
  * and cumulate() in FROM are SQL functions that the planner inlines: the inner
  * plan of a simple view is one scan of the stream, with a ProjectSet beside it
@@ -66,6 +71,16 @@ typedef struct QuerySession
 	int			last_aggregate;
 } QuerySession;
 
+/* A column of a query that appends. */
+typedef struct QueryColumn
+{
+	Node	   *expr;			/* over q's range table */
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+	int			column;			/* of the inner query, 0-based */
+} QueryColumn;
+
 typedef struct StreamQuery
 {
 	Query	   *query;			/* q, as analysed */
@@ -76,12 +91,15 @@ typedef struct StreamQuery
 	QueryKey   *keys;
 	int			naggregates;	/* equal Aggrefs are shared */
 	QueryAggregate *aggregates;
+	bool		appends;		/* no GROUP BY, no aggregates: rows are rows */
+	int			ncolumns;		/* in the select list, if it appends */
+	QueryColumn *columns;
 	int			window_key;		/* index of the key that is the window's
 								 * start, or -1 */
 	int64		window_size_us; /* 0 if unknown (calendar) */
 	QuerySession *session;		/* NULL without session() */
 	bool		has_group_by;	/* false: one row, always (count(*) over
-								 * nothing is 0) */
+								 * nothing is 0), unless it appends */
 } StreamQuery;
 
 /* Refuses with ereport(ERROR); allocated in CurrentMemoryContext. */
@@ -101,10 +119,14 @@ extern Query *query_plannable(const StreamQuery *sq);
 extern bool query_reads_stream(Query *query);
 
 /*
- * Storage rows are: k1 .. kn, p1 .. pm (one partial per aggregate).
+ * Storage rows are: k1 .. kn, p1 .. pm (one partial per aggregate); those of a
+ * query that appends are: t (their time), c1 .. cm.
  * Returns the descriptor that storage table and memory table have.
  */
 extern TupleDesc query_storage_desc(const StreamQuery *sq);
+
+/* Returns the name that key i (0-based) has there. */
+extern const char *query_key_name(const StreamQuery *sq, int i);
 
 /* SQL text generated for one view (query/view_sql.c); names are schema-qualified and quoted. */
 extern char *query_storage_columns_sql(const StreamQuery *sq);	/* "k1 timestamptz, k2
@@ -120,6 +142,8 @@ extern char *query_storage_columns_sql(const StreamQuery *sq);	/* "k1 timestampt
  * The horizon is _stream_ext.retention_horizon('...'::interval), timestamptz, or
  * _stream_ext.retention_horizon_utc('...'::interval) for a window of type timestamp.
  *   [WHERE <q's HAVING over m>]
+ * and of a query that appends
+ *   SELECT s.c1 AS .., .. FROM (...) s [WHERE as above]
  * retention may be NULL; column_names are q's output names.
  */
 extern char *query_view_sql(const StreamQuery *sq, const char *storage, const char *memory,

@@ -4,7 +4,8 @@
  * The select list and HAVING are deparsed by PostgreSQL itself: group
  * expressions and aggregates are replaced by Vars of a derived table m
  * (k1.., p1..), and each expression is printed as the only column of a query
- * over m.  That keeps operators, casts, collations and subqueries exact.  The
+ * over m.  That keeps operators, casts, collations and subqueries exact.  A
+ * query that appends has nothing left to compute: its columns are stored.  The
  * search path is pinned while deparsing, so that all names are qualified.
  */
 #include "postgres.h"
@@ -44,17 +45,25 @@ partial_collation(const QueryAggregate *aggregate)
 	return get_typcollation(aggregate->partial_type);
 }
 
+/* Returns the name of a key's column: "t" is that of a row's time, by which nothing is grouped. */
+const char *
+query_key_name(const StreamQuery *sq, int i)
+{
+	Assert(i < sq->nkeys);
+	return sq->appends ? "t" : psprintf("k%d", i + 1);
+}
+
 /* Returns the descriptor that storage table and memory table have. */
 TupleDesc
 query_storage_desc(const StreamQuery *sq)
 {
-	TupleDesc	desc = CreateTemplateTupleDesc(sq->nkeys + sq->naggregates);
+	TupleDesc	desc = CreateTemplateTupleDesc(sq->nkeys + sq->naggregates + sq->ncolumns);
 
 	for (int i = 0; i < sq->nkeys; i++)
 	{
 		const QueryKey *key = &sq->keys[i];
 
-		TupleDescInitEntry(desc, i + 1, psprintf("k%d", i + 1), key->type, key->typmod, 0);
+		TupleDescInitEntry(desc, i + 1, query_key_name(sq, i), key->type, key->typmod, 0);
 		TupleDescInitEntryCollation(desc, i + 1, key->collation);
 	}
 	for (int i = 0; i < sq->naggregates; i++)
@@ -64,6 +73,14 @@ query_storage_desc(const StreamQuery *sq)
 
 		TupleDescInitEntry(desc, attnum, psprintf("p%d", i + 1), aggregate->partial_type, -1, 0);
 		TupleDescInitEntryCollation(desc, attnum, partial_collation(aggregate));
+	}
+	for (int i = 0; i < sq->ncolumns; i++)
+	{
+		const QueryColumn *column = &sq->columns[i];
+		AttrNumber	attnum = sq->nkeys + i + 1;
+
+		TupleDescInitEntry(desc, attnum, psprintf("c%d", i + 1), column->type, column->typmod, 0);
+		TupleDescInitEntryCollation(desc, attnum, column->collation);
 	}
 	return desc;
 }
@@ -160,9 +177,11 @@ static void
 append_storage_columns(StringInfo sql, const StreamQuery *sq, const char *prefix)
 {
 	for (int i = 0; i < sq->nkeys; i++)
-		appendStringInfo(sql, "%s%sk%d", i > 0 ? ", " : "", prefix, i + 1);
+		appendStringInfo(sql, "%s%s%s", i > 0 ? ", " : "", prefix, query_key_name(sq, i));
 	for (int i = 0; i < sq->naggregates; i++)
 		appendStringInfo(sql, "%s%sp%d", sq->nkeys + i > 0 ? ", " : "", prefix, i + 1);
+	for (int i = 0; i < sq->ncolumns; i++)
+		appendStringInfo(sql, ", %sc%d", prefix, i + 1);
 }
 
 /*
@@ -198,7 +217,7 @@ view_append_sources(StringInfo sql, const StreamQuery *sq, const ViewSources *so
 	appendStringInfo(sql, " FROM %s UNION ALL SELECT ", sources->memory);
 	append_storage_columns(sql, sq, "");
 	appendStringInfo(sql, " FROM %s", sources->storage);
-	if (sq->has_group_by)
+	if (sq->has_group_by || sq->appends)
 		return;
 
 	Assert(sq->nkeys == 0);
@@ -245,9 +264,9 @@ append_retention(StringInfo sql, const StreamQuery *sq, const char *retention)
 	Assert(sq->window_key >= 0);
 	function = sq->keys[sq->window_key].type == TIMESTAMPTZOID ?
 		"retention_horizon" : "retention_horizon_utc";
-	appendStringInfo(sql, " WHERE (s.k%d >= _stream_ext.%s(%s::pg_catalog.interval) OR s.k%d IS NULL)",
-					 sq->window_key + 1, function, quote_literal_cstr(retention),
-					 sq->window_key + 1);
+	appendStringInfo(sql, " WHERE (s.%s >= _stream_ext.%s(%s::pg_catalog.interval) OR s.%s IS NULL)",
+					 query_key_name(sq, sq->window_key), function, quote_literal_cstr(retention),
+					 query_key_name(sq, sq->window_key));
 }
 
 /* Appends the derived table m: one row per group, aggregates finalised. */
@@ -268,13 +287,40 @@ append_groups(StringInfo sql, const StreamQuery *sq, const ViewSources *sources)
 	appendStringInfoString(sql, ") m");
 }
 
-/* Returns the query of the view that users read. */
-char *
-query_view_sql(const StreamQuery *sq, const char *storage, const char *memory,
-			   const char *retention)
+/* Returns the query of a view that appends: the rows that retention has not ended. */
+static char *
+append_view_sql(const StreamQuery *sq, const ViewSources *sources)
 {
 	int			nestlevel = begin_qualified();
-	const ViewSources sources = {storage, memory, retention};
+	int			column = 0;
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	foreach(lc, sq->query->targetList)
+	{
+		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+
+		appendStringInfo(&sql, "%ss.c%d AS %s", column > 0 ? ", " : "", column + 1,
+						 quote_identifier(tle->resname));
+		column++;
+	}
+	Assert(column == sq->ncolumns);
+	appendStringInfoString(&sql, " FROM (");
+	view_append_sources(&sql, sq, sources);
+	appendStringInfoString(&sql, ") s");
+	if (sources->retention != NULL)
+		append_retention(&sql, sq, sources->retention);
+	end_qualified(nestlevel);
+	return sql.data;
+}
+
+/* Returns the query of a view that groups. */
+static char *
+group_view_sql(const StreamQuery *sq, const ViewSources *sources)
+{
+	int			nestlevel = begin_qualified();
 	const char *separator = "SELECT ";
 	StringInfoData sql;
 	ListCell   *lc;
@@ -293,12 +339,22 @@ query_view_sql(const StreamQuery *sq, const char *storage, const char *memory,
 	}
 	appendStringInfoString(&sql, " FROM ");
 	if (sq->session != NULL)
-		session_append_groups(&sql, sq, &sources);
+		session_append_groups(&sql, sq, sources);
 	else
-		append_groups(&sql, sq, &sources);
+		append_groups(&sql, sq, sources);
 	if (sq->query->havingQual != NULL)
 		appendStringInfo(&sql, " WHERE %s", deparse_over_groups(sq, sq->query->havingQual));
 
 	end_qualified(nestlevel);
 	return sql.data;
+}
+
+/* Returns the query of the view that users read. */
+char *
+query_view_sql(const StreamQuery *sq, const char *storage, const char *memory,
+			   const char *retention)
+{
+	const ViewSources sources = {storage, memory, retention};
+
+	return sq->appends ? append_view_sql(sq, &sources) : group_view_sql(sq, &sources);
 }

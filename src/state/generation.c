@@ -313,8 +313,26 @@ generation_collect_combined(GenerationWriter *writer, int first, int last, uint3
 	tuples = MemoryContextAllocHuge(CurrentMemoryContext,
 									sizeof(MinimalTuple) * (Size) Max(*ngroups, 1));
 	for (uint32 i = 0; i < *ngroups; i++)
-		tuples[i] = scratch_flatten(scratch, scratch_group_at(scratch, i));
+		tuples[i] = scratch_flat_at(scratch, i);
 	scratch_free(scratch);
+	return tuples;
+}
+
+/* Returns the flat groups of several generations as they are. */
+static MinimalTuple *
+generation_collect_all(const ViewControl *view, int first, int last, uint32 *ngroups)
+{
+	MinimalTuple *tuples;
+	uint32		n = 0;
+
+	*ngroups = 0;
+	for (int i = first; i <= last; i++)
+		*ngroups += view->generations[i].ngroups;
+	tuples = MemoryContextAllocHuge(CurrentMemoryContext,
+									sizeof(MinimalTuple) * (Size) Max(*ngroups, 1));
+	for (int i = first; i <= last; i++)
+		n += generation_collect(&view->generations[i], tuples + n);
+	Assert(n == *ngroups);
 	return tuples;
 }
 
@@ -325,17 +343,10 @@ generation_unflushed(GenerationWriter *writer, uint32 *ngroups)
 	ViewControl *view = writer->view;
 	int			first = chain_count_flushed(view);
 	int			last = view->ngenerations - 2;
-	MinimalTuple *tuples;
 
-	if (first < last)
+	if (first < last && !group_desc_appends(writer->desc))
 		return generation_collect_combined(writer, first, last, ngroups);
-
-	*ngroups = first == last ? view->generations[first].ngroups : 0;
-	tuples = MemoryContextAllocHuge(CurrentMemoryContext,
-									sizeof(MinimalTuple) * (Size) Max(*ngroups, 1));
-	if (first == last)
-		generation_collect(&view->generations[first], tuples);
-	return tuples;
+	return generation_collect_all(view, first, last, ngroups);
 }
 
 /* After the commit of a flush; see generation.h. */

@@ -112,7 +112,8 @@ group_desc_create(const GroupDescInput *input, MemoryContext parent)
 	MemoryContext saved = MemoryContextSwitchTo(context);
 	GroupDesc  *desc = palloc0(sizeof(GroupDesc));
 
-	Assert(input->storage->natts == input->nkeys + input->naggregates);
+	Assert(input->columns != NULL ||
+		   input->storage->natts == input->nkeys + input->naggregates);
 	Assert(input->window_key < input->nkeys);
 
 	desc->context = context;
@@ -132,6 +133,12 @@ group_desc_create(const GroupDescInput *input, MemoryContext parent)
 	for (int i = 0; i < input->naggregates; i++)
 		group_aggregate_init(&desc->aggregates[i], &input->aggregates[i], context);
 
+	if (input->columns != NULL)
+	{
+		Assert(input->window_key >= 0);
+		desc->columns = palloc(sizeof(int) * input->storage->natts);
+		memcpy(desc->columns, input->columns, sizeof(int) * input->storage->natts);
+	}
 	MemoryContextSwitchTo(saved);
 	return desc;
 }

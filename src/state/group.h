@@ -3,7 +3,8 @@
  *
  * A *flat group* is a MinimalTuple of the view's storage row (k1.., p1..).
  * That one form is what shared memory holds, readers return and the flush
- * writes.
+ * writes.  In a view that appends each row is a group of its own: it is made
+ * flat at once (t, c1..) and never looked up or combined.
  */
 #ifndef STREAM_EXT_GROUP_H
 #define STREAM_EXT_GROUP_H
@@ -34,11 +35,14 @@ typedef struct GroupAggregateInput
 
 typedef struct GroupDescInput
 {
-	TupleDesc	storage;		/* k1 .. kn, p1 .. pm; copied */
+	TupleDesc	storage;		/* k1 .. kn, p1 .. pm; or t, c1 .. cm; copied */
 	int			nkeys;
 	const GroupKeyInput *keys;
 	int			naggregates;
 	const GroupAggregateInput *aggregates;
+	const int  *columns;		/* appends: for each storage column the column
+								 * of the inner query, -1 = the commit time;
+								 * copied.  Else NULL */
 	int			window_key;		/* index of the key, or -1 */
 	int64		window_size_us; /* as in StreamQuery; 0 if unknown */
 } GroupDescInput;
@@ -65,12 +69,13 @@ typedef struct GroupAggregate
 
 typedef struct GroupDesc
 {
-	TupleDesc	storage;		/* k1.., p1.. */
+	TupleDesc	storage;		/* k1.., p1..; or t, c1.. */
 	TupleDesc	key_desc;		/* k1.. only */
 	int			nkeys;
 	GroupKey   *keys;
 	int			naggregates;
 	GroupAggregate *aggregates;
+	int		   *columns;		/* appends: as in GroupDescInput; else NULL */
 	int			window_key;		/* or -1 */
 	int64		window_size_us; /* as in StreamQuery; 0 if unknown */
 	int64		first_window;	/* rows of older windows are expired: the
@@ -98,5 +103,12 @@ extern void group_copy_keys(GroupDesc *desc, const Datum *from, const bool *isnu
 
 /* Returns the flat group of keys and partials (nkeys + naggregates values), in CurrentMemoryContext. */
 extern MinimalTuple group_form_flat(GroupDesc *desc, Datum *values, bool *isnull);
+
+/* Whether rows are rows: nothing is looked up or combined. */
+static inline bool
+group_desc_appends(const GroupDesc *desc)
+{
+	return desc->columns != NULL;
+}
 
 #endif							/* STREAM_EXT_GROUP_H */

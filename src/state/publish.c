@@ -7,6 +7,9 @@
  * last chunks); larger bucket arrays are built aside.  What remains is a
  * critical section of copies and pointer switches.
  *
+ * Rows of a view that appends are only copied: there is nothing to look up,
+ * and no buckets.
+ *
  * A group that still fits is overwritten in place.  One that has outgrown its
  * record goes to a new one; the old one stays until the generation is freed
  * and counts towards its bytes.
@@ -208,9 +211,10 @@ publish_append(GenerationWriter *writer, uint32 hash, MinimalTuple tuple)
 
 /* Prepares one group of the scratch; false if memory is short. */
 static bool
-publish_prepare_group(Publication *publication, ScratchGroup *group)
+publish_prepare_group(Publication *publication, uint32 number)
 {
 	GenerationWriter *writer = publication->writer;
+	ScratchGroup *group = scratch_group_at(publication->scratch, number);
 	PendingGroup *pending = &publication->pending[publication->npending];
 	uint32		old_place = publish_find(writer, group);
 	MinimalTuple tuple;
@@ -218,7 +222,7 @@ publish_prepare_group(Publication *publication, ScratchGroup *group)
 	if (old_place != 0)
 		tuple = publish_combine(writer, group);
 	else
-		tuple = scratch_flatten(publication->scratch, group);
+		tuple = scratch_flat_at(publication->scratch, number);
 
 	pending->hash = group->hash;
 	pending->old_place = old_place;
@@ -256,12 +260,29 @@ publish_prepare_groups(Publication *publication)
 	for (uint32 i = 0; fits && i < ngroups; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		fits = publish_prepare_group(publication, scratch_group_at(publication->scratch, i));
+		fits = publish_prepare_group(publication, i);
 		MemoryContextReset(writer->group);
 	}
 	ExecClearTuple(writer->slot);
 	MemoryContextSwitchTo(saved);
 	return fits;
+}
+
+/* Prepares all rows of a view that appends; false if memory is short. */
+static bool
+publish_prepare_rows(Publication *publication)
+{
+	uint32		nrows = scratch_groups(publication->scratch);
+
+	publication->buckets = InvalidDsaPointer;
+	for (uint32 i = 0; i < nrows; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (publish_append(publication->writer, 0, scratch_flat_at(publication->scratch, i)) == 0)
+			return false;
+	}
+	publication->nnew = nrows;
+	return true;
 }
 
 /* Links every group that got a new place. */
@@ -295,6 +316,15 @@ publish_prepare_buckets(Publication *publication)
 	publication->nbuckets = wanted;
 	publish_link_groups(publication, dsa_get_address(group_area(), publication->buckets), wanted);
 	return true;
+}
+
+/* Does all that can fail or take long; false if memory is short. */
+static bool
+publish_prepare(Publication *publication)
+{
+	if (group_desc_appends(publication->writer->desc))
+		return publish_prepare_rows(publication);
+	return publish_prepare_groups(publication) && publish_prepare_buckets(publication);
 }
 
 /* Makes the records visible that wait behind "used".  Caller holds both locks exclusively. */
@@ -371,8 +401,7 @@ generation_publish(GenerationWriter *writer, Scratch *scratch, XLogRecPtr applie
 	Assert(applied_lsn >= writer->view->applied_lsn);
 	PG_TRY();
 	{
-		fits = publish_prepare_groups(&publication) &&
-			publish_prepare_buckets(&publication);
+		fits = publish_prepare(&publication);
 		FAULT_POINT("publish-prepared");
 	}
 	PG_CATCH();

@@ -7,6 +7,8 @@
  * probing quadratic while the table is small), and a replay gives the same
  * result.
  *
+ * A view that appends has no groups to find: its rows go to a list.
+ *
  * Memory: "states" holds groups, keys and transition states, "row" is reset
  * after every row that may have left something in it.
  *
@@ -16,8 +18,10 @@
 #include "postgres.h"
 
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
+#include "state/row_list.h"
 #include "state/scratch.h"
 
 #define INITIAL_BUCKETS 256		/* a power of two */
@@ -52,6 +56,10 @@ struct Scratch
 
 	Datum	   *keys;			/* work space of scratch_add_row */
 	bool	   *keys_isnull;
+
+	RowList    *list;			/* of a view that appends, else NULL; then
+								 * there are no groups beside it */
+	TimestampTz commit_time;	/* of its next rows */
 };
 
 /* Gives an empty scratch its first arrays. */
@@ -99,6 +107,8 @@ scratch_create(GroupDesc *desc, MemoryContext parent)
 	scratch->keys = MemoryContextAlloc(context, sizeof(Datum) * (desc->nkeys + 1));
 	scratch->keys_isnull = MemoryContextAlloc(context, sizeof(bool) * (desc->nkeys + 1));
 	scratch->group_size = scratch_group_size(desc);
+	if (group_desc_appends(desc))
+		scratch->list = row_list_create(desc, context);
 	scratch_init_arrays(scratch);
 	return scratch;
 }
@@ -109,6 +119,8 @@ scratch_reset(Scratch *scratch)
 {
 	MemoryContextReset(scratch->row);
 	MemoryContextReset(scratch->states);
+	if (scratch->list != NULL)
+		row_list_reset(scratch->list);
 	scratch_init_arrays(scratch);
 }
 
@@ -269,15 +281,38 @@ scratch_row_is_expired(const GroupDesc *desc, const Datum *row, const bool *isnu
 	return !isnull[column] && DatumGetInt64(row[column]) < desc->first_window;
 }
 
+/* Sets the commit time of the rows that follow; see scratch.h. */
+void
+scratch_set_commit_time(Scratch *scratch, TimestampTz commit_time)
+{
+	scratch->commit_time = commit_time;
+}
+
+/* Adds one row of the inner query of a view that appends. */
+static void
+scratch_append_row(Scratch *scratch, const Datum *row, const bool *isnull)
+{
+	if (row_list_add(scratch->list, scratch->commit_time, row, isnull))
+		scratch->nrows++;
+	else
+		scratch->nexpired++;
+}
+
 /* Adds one row of the inner query. */
 void
 scratch_add_row(Scratch *scratch, const Datum *row, const bool *isnull)
 {
 	GroupDesc  *desc = scratch->desc;
-	MemoryContext saved = MemoryContextSwitchTo(scratch->row);
+	MemoryContext saved;
 	ScratchGroup *group;
 	uint32		hash;
 
+	if (scratch->list != NULL)
+	{
+		scratch_append_row(scratch, row, isnull);
+		return;
+	}
+	saved = MemoryContextSwitchTo(scratch->row);
 	if (scratch_row_is_expired(desc, row, isnull))
 	{
 		scratch->nexpired++;
@@ -344,16 +379,14 @@ scratch_combine_states(Scratch *scratch, const ScratchGroup *group,
 	}
 }
 
-/* Adds every group of other, or none if there is an error; see scratch.h. */
-void
-scratch_merge(Scratch *scratch, Scratch *other)
+/* Adds every group of other, or none if there is an error. */
+static void
+scratch_merge_groups(Scratch *scratch, Scratch *other)
 {
 	GroupDesc  *desc = scratch->desc;
 	MemoryContext saved = MemoryContextSwitchTo(scratch->row);
 	AggregateState *states;
 
-	Assert(other->desc == desc);
-	Assert(other != scratch);
 	states = MemoryContextAllocHuge(scratch->states, sizeof(AggregateState) *
 									Max((Size) other->ngroups * desc->naggregates, 1));
 	for (uint32 i = 0; i < other->ngroups; i++)
@@ -370,10 +403,23 @@ scratch_merge(Scratch *scratch, Scratch *other)
 			   sizeof(AggregateState) * desc->naggregates);
 	}
 	pfree(states);
-	scratch->nrows += other->nrows;
-	scratch->nexpired += other->nexpired;
 	MemoryContextSwitchTo(saved);
 	MemoryContextReset(scratch->row);
+}
+
+/* Adds everything in other, or nothing if there is an error; see scratch.h. */
+void
+scratch_merge(Scratch *scratch, Scratch *other)
+{
+	Assert(other->desc == scratch->desc);
+	Assert(other != scratch);
+
+	if (scratch->list != NULL)
+		row_list_merge(scratch->list, other->list);
+	else
+		scratch_merge_groups(scratch, other);
+	scratch->nrows += other->nrows;
+	scratch->nexpired += other->nexpired;
 }
 
 /* Adds a flat group; see scratch.h. */
@@ -412,7 +458,7 @@ scratch_expired_rows(const Scratch *scratch)
 uint32
 scratch_groups(const Scratch *scratch)
 {
-	return scratch->ngroups;
+	return scratch->list != NULL ? row_list_count(scratch->list) : scratch->ngroups;
 }
 
 /* Returns the memory that the scratch has taken from the system. */
@@ -430,8 +476,29 @@ scratch_group_at(Scratch *scratch, uint32 i)
 	return scratch->groups[i];
 }
 
+/* Returns the newest finite window; see scratch.h. */
+int64
+scratch_newest_window(const Scratch *scratch)
+{
+	int			key = scratch->desc->window_key;
+	int64		newest = DT_NOBEGIN;
+
+	Assert(key >= 0);
+	if (scratch->list != NULL)
+		return row_list_newest(scratch->list);
+	for (uint32 i = 0; i < scratch->ngroups; i++)
+	{
+		const ScratchGroup *group = scratch->groups[i];
+		int64		window = DatumGetInt64(group->keys[key]);
+
+		if (!group->keys_isnull[key] && !TIMESTAMP_NOT_FINITE(window) && window > newest)
+			newest = window;
+	}
+	return newest;
+}
+
 /* Returns the flat form of a group, in CurrentMemoryContext with some garbage. */
-MinimalTuple
+static MinimalTuple
 scratch_flatten(Scratch *scratch, ScratchGroup *group)
 {
 	GroupDesc  *desc = scratch->desc;
@@ -447,4 +514,13 @@ scratch_flatten(Scratch *scratch, ScratchGroup *group)
 													   &group->states[i],
 													   &isnull[desc->nkeys + i]);
 	return group_form_flat(desc, values, isnull);
+}
+
+/* Returns group i as a flat group; see scratch.h. */
+MinimalTuple
+scratch_flat_at(Scratch *scratch, uint32 i)
+{
+	if (scratch->list != NULL)
+		return row_list_at(scratch->list, i);
+	return scratch_flatten(scratch, scratch_group_at(scratch, i));
 }

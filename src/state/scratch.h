@@ -2,7 +2,8 @@
  * scratch.h - private groups of one run, before they are published.
  *
  * The worker aggregates a run's rows here.  An error throws the whole scratch
- * away and nothing of the run has happened.  Nothing here is shared.
+ * away and nothing of the run has happened.  Nothing here is shared.  In a
+ * view that appends every row is a group.
  */
 #ifndef STREAM_EXT_SCRATCH_H
 #define STREAM_EXT_SCRATCH_H
@@ -28,6 +29,9 @@ extern Scratch *scratch_create(GroupDesc *desc, MemoryContext parent);
  */
 extern void scratch_add_row(Scratch *scratch, const Datum *row, const bool *isnull);
 
+/* When the transaction of the rows that follow committed; for views that append. */
+extern void scratch_set_commit_time(Scratch *scratch, TimestampTz commit_time);
+
 /*
  * Adds every group of other (same desc).  May raise errors of user code: then
  * scratch is as it was before.
@@ -41,8 +45,14 @@ extern uint64 scratch_expired_rows(const Scratch *scratch); /* not added, not am
 															 * the others */
 extern uint32 scratch_groups(const Scratch *scratch);
 extern Size scratch_bytes(const Scratch *scratch);
-extern ScratchGroup *scratch_group_at(Scratch *scratch, uint32 i);	/* 0 .. groups-1 */
-extern MinimalTuple scratch_flatten(Scratch *scratch, ScratchGroup *group); /* CurrentMemoryContext */
+extern ScratchGroup *scratch_group_at(Scratch *scratch, uint32 i);	/* 0 .. groups-1; not
+																	 * where rows append */
+
+/* Group i as a flat group: in CurrentMemoryContext, or the scratch's own. */
+extern MinimalTuple scratch_flat_at(Scratch *scratch, uint32 i);
+
+/* The newest finite window in it, DT_NOBEGIN if there is none.  Requires: a window key. */
+extern int64 scratch_newest_window(const Scratch *scratch);
 extern void scratch_reset(Scratch *scratch);
 extern void scratch_free(Scratch *scratch);
 

@@ -10,6 +10,7 @@
  *                           and make dead letters of them (apply_careful.c)
  *   scratch or shared       once more, in pieces straight to storage, all in
  *   memory is too small     one transaction that also moves the position
+ *                           (at once, if the view appends and the run is large)
  *   combining overflows     flush, publish onto nothing; the flush then
  *                           quarantines the group
  *
@@ -41,6 +42,12 @@
 #define CHUNK_ROWS			65536
 #define CHUNK_ROWS_CAREFUL	1024
 
+/*
+ * From this many rows on a run of a view that appends goes straight to
+ * storage: nothing would be combined on the way through memory.
+ */
+#define DIRECT_ROWS			(2 * CHUNK_ROWS)
+
 typedef enum ApplyResult
 {
 	APPLY_DONE,
@@ -68,21 +75,14 @@ typedef struct Attempt
 static void
 apply_note_window(WorkerView *view)
 {
-	int			key = view->desc->window_key;
 	int64		watermark = (int64) pg_atomic_read_u64(&view->control->watermark);
+	int64		newest;
 
-	if (key < 0)
+	if (view->desc->window_key < 0)
 		return;
-	for (uint32 i = 0; i < scratch_groups(view->scratch); i++)
-	{
-		ScratchGroup *group = scratch_group_at(view->scratch, i);
-		int64		window = DatumGetInt64(group->keys[key]);
-
-		if (!group->keys_isnull[key] && !TIMESTAMP_NOT_FINITE(window) &&
-			(window > watermark || watermark == 0))
-			watermark = window;
-	}
-	pg_atomic_write_u64(&view->control->watermark, (uint64) watermark);
+	newest = scratch_newest_window(view->scratch);
+	if (newest != DT_NOBEGIN && (newest > watermark || watermark == 0))
+		pg_atomic_write_u64(&view->control->watermark, (uint64) newest);
 }
 
 /* Writes the scratch's groups to storage and empties it. Runs as the worker. */
@@ -103,7 +103,7 @@ apply_spill(Attempt *attempt)
 	apply_note_window(attempt->view);
 	owner_enter(&scope, attempt->view->catalog);
 	for (uint32 i = 0; i < ngroups; i++)
-		groups[i] = scratch_flatten(scratch, scratch_group_at(scratch, i));
+		groups[i] = scratch_flat_at(scratch, i);
 	owner_leave(&scope);
 
 	flush_groups(attempt->writer, groups, ngroups, &quarantined);
@@ -222,7 +222,9 @@ apply_rows(Attempt *attempt)
 	while (!run_at_end(run))
 	{
 		apply_chunk(attempt);
-		if (scratch_bytes(view->scratch) > budget)
+		/* rows are best written while they are in the processor's cache */
+		if (scratch_bytes(view->scratch) > budget ||
+			(oversize && group_desc_appends(view->desc)))
 		{
 			/* the end of the transaction ends the owner's scope, too */
 			if (!oversize)
@@ -352,6 +354,14 @@ apply_count(Attempt *attempt)
 	stat_latency_record(control, now - run->commit_time);
 }
 
+/* Turns to storage, which must hold everything before the run; false if it cannot. */
+static bool
+apply_turn_to_storage(StreamWorker *worker, Attempt *attempt)
+{
+	attempt->mode |= APPLY_OVERSIZE;
+	return flush_may_try(attempt->view) && flush_view(worker, attempt->view);
+}
+
 /*
  * Chooses the next mode after an attempt that did not finish.  Returns false
  * if there is none: then *edata says why.
@@ -368,9 +378,7 @@ apply_next_mode(StreamWorker *worker, Attempt *attempt, ApplyResult result, Erro
 				return true;
 			/* FALLTHROUGH */
 		case APPLY_NEEDS_OVERSIZE:
-			attempt->mode |= APPLY_OVERSIZE;
-			/* storage must hold everything before the run */
-			return flush_may_try(view) && flush_view(worker, view);
+			return apply_turn_to_storage(worker, attempt);
 		case APPLY_FAILED:
 			if (apply_classify_error(edata->sqlerrcode) != ERROR_OF_DATA)
 				return false;
@@ -409,6 +417,13 @@ apply_run(StreamWorker *worker, WorkerView *view, Run *run)
 		return true;
 	}
 
+	if (group_desc_appends(view->desc) &&
+		run_count_rows(run, view->catalog->streamid, applied) >= DIRECT_ROWS &&
+		!apply_turn_to_storage(worker, &attempt))
+	{
+		apply_wait_for_flush(worker, view);
+		return false;
+	}
 	while ((result = apply_attempt_safely(&attempt, run->context, &edata)) != APPLY_DONE)
 	{
 		if (!apply_next_mode(worker, &attempt, result, edata))

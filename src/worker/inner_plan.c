@@ -47,6 +47,7 @@ typedef struct ScratchReceiver
 	DestReceiver pub;
 	Scratch    *scratch;
 	Run		   *run;
+	bool		appends;		/* rows are kept with their commit time */
 	Size		budget;			/* of the scratch, 0: none */
 	uint32		rows;			/* since the last look */
 } ScratchReceiver;
@@ -58,6 +59,9 @@ scratch_receive_cb(TupleTableSlot *slot, DestReceiver *self)
 	ScratchReceiver *receiver = (ScratchReceiver *) self;
 
 	slot_getallattrs(slot);
+	if (receiver->appends)
+		scratch_set_commit_time(receiver->scratch,
+								run_current_transaction(receiver->run)->commit_time);
 	scratch_add_row(receiver->scratch, slot->tts_values, slot->tts_isnull);
 	if (receiver->budget > 0 && ++receiver->rows == ROWS_PER_LOOK)
 	{
@@ -182,6 +186,7 @@ inner_plan_execute(InnerPlan *plan, Run *run, Scratch *scratch, Size budget)
 		scratch_shutdown_cb, DestNone},
 		.scratch = scratch,
 		.run = run,
+		.appends = plan->query->appends,
 		.budget = budget,
 	};
 

@@ -161,6 +161,7 @@ worker_view_make_desc(WorkerView *view)
 	};
 	GroupKeyInput *keys;
 	GroupAggregateInput *aggregates;
+	int		   *columns;
 
 	keys = palloc0(Max(query->nkeys, 1) * sizeof(GroupKeyInput));
 	for (int i = 0; i < query->nkeys; i++)
@@ -182,6 +183,14 @@ worker_view_make_desc(WorkerView *view)
 		aggregates[i].collation = agg->collation;
 		aggregates[i].first_column = agg->first_column;
 		aggregates[i].filter_column = agg->filter_column;
+	}
+	columns = palloc0((query->nkeys + query->ncolumns) * sizeof(int) + 1);
+	if (query->appends)
+	{
+		columns[0] = query->keys[0].column;
+		for (int i = 0; i < query->ncolumns; i++)
+			columns[i + 1] = query->columns[i].column;
+		input.columns = columns;
 	}
 	input.keys = keys;
 	input.aggregates = aggregates;

@@ -30,6 +30,7 @@ CREATE MATERIALIZED VIEW v AS SELECT url FROM clicks ORDER BY ms DESC LIMIT 10;
 CREATE MATERIALIZED VIEW v AS SELECT url, row_number() OVER (ORDER BY ms) FROM clicks;
 CREATE MATERIALIZED VIEW v AS SELECT url FROM (SELECT url, unnest(ARRAY[1, 2]) FROM clicks) c;
 CREATE MATERIALIZED VIEW v WITH (stream.retention = '0') AS SELECT url FROM clicks;
+CREATE MATERIALIZED VIEW v AS SELECT url, window_start FROM clicks, session(ts, '5 minutes');
 
 -- aggregates
 CREATE MATERIALIZED VIEW v AS SELECT count(DISTINCT user_id) FROM clicks;

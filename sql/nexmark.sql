@@ -29,7 +29,10 @@ SELECT count(*) AS other_seed FROM (SELECT * FROM bids(100, 300) INTERSECT SELEC
 SELECT window_end, auction, num FROM q5 WHERE extract(second FROM window_end) = 0 ORDER BY window_end, auction;
 -- the top three of one window
 SELECT auction, num FROM q5_bids WHERE window_end = '2015-07-15 00:00+00' ORDER BY num DESC, auction LIMIT 3;
+SELECT auction, bidder, price, date_time FROM q1 WHERE date_time < '2015-07-14 23:59:00.1+00' ORDER BY date_time;
+SELECT auction, bidder, price, date_time FROM q7 ORDER BY date_time LIMIT 3;
 SELECT * FROM q8 ORDER BY id LIMIT 4;
+SELECT * FROM q11 ORDER BY bid_count DESC, bidder, start_time LIMIT 3;
 SELECT * FROM q15 ORDER BY day \gx
 SELECT * FROM q16 WHERE channel IN ('Apple', 'Baidu') ORDER BY day, channel;
 SELECT * FROM q17 WHERE auction = 1200 ORDER BY day \gx

@@ -18,8 +18,13 @@
 \ir generator.sql
 UPDATE config SET seed = :seed;
 \ir streams.sql
+\ir q0.sql
+\ir q1.sql
+\ir q2.sql
 \ir q5.sql
+\ir q7.sql
 \ir q8.sql
+\ir q11.sql
 \ir q12.sql
 \ir q15.sql
 \ir q16.sql
@@ -34,4 +39,4 @@ SELECT count(stream_flush(relid)) AS flushed FROM pg_stat_stream_view WHERE sche
 CALL send(:most, :events);
 SELECT stream_sync();
 
-SELECT c.* FROM unnest('{q5,q8,q12,q15,q16,q17}'::text[]) q, compare(q) c;
+SELECT c.* FROM unnest('{q0,q1,q2,q5,q7,q7_one,q8,q11,q12,q15,q16,q17}'::text[]) q, compare(q) c;

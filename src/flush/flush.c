@@ -37,9 +37,6 @@
 /* Windows further ahead of the clock than this are looked up, always. */
 #define FAR_FUTURE_US	USECS_PER_DAY
 
-/* What is done in a subtransaction as the view's owner. */
-typedef void (*OwnerAction) (FlushWriter *writer, FlushEntry *entries, uint32 nentries, void *result);
-
 static void write_entries(FlushWriter *writer, FlushEntry *entries, uint32 nentries);
 
 /*
@@ -158,9 +155,9 @@ describe_action(FlushWriter *writer, FlushEntry *entries, uint32 nentries, void 
  * Runs an action as the view's owner, with a snapshot that sees what this
  * transaction wrote before.
  */
-static void
-run_as_owner(FlushWriter *writer, OwnerAction action,
-			 FlushEntry *entries, uint32 nentries, void *result)
+void
+flush_run_as_owner(FlushWriter *writer, OwnerAction action,
+				   FlushEntry *entries, uint32 nentries, void *result)
 {
 	OwnerScope	scope;
 
@@ -176,9 +173,9 @@ run_as_owner(FlushWriter *writer, OwnerAction action,
  * Runs an action in a subtransaction; returns NULL, or the error it ended
  * with.
  */
-static ErrorData *
-try_as_owner(FlushWriter *writer, OwnerAction action,
-			 FlushEntry *entries, uint32 nentries, void *result)
+ErrorData *
+flush_try_as_owner(FlushWriter *writer, OwnerAction action,
+				   FlushEntry *entries, uint32 nentries, void *result)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner resource_owner = CurrentResourceOwner;
@@ -188,7 +185,7 @@ try_as_owner(FlushWriter *writer, OwnerAction action,
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		run_as_owner(writer, action, entries, nentries, result);
+		flush_run_as_owner(writer, action, entries, nentries, result);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -208,8 +205,8 @@ try_as_owner(FlushWriter *writer, OwnerAction action,
  * Says whether an error lies in the data of a group, so that trying again
  * would not help.
  */
-static bool
-is_data_error(const ErrorData *error)
+bool
+flush_is_data_error(const ErrorData *error)
 {
 	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
 	{
@@ -236,7 +233,7 @@ quarantine(FlushWriter *writer, FlushEntry *entry, const ErrorData *error)
 	StringInfoData keys;
 
 	initStringInfo(&keys);
-	if (try_as_owner(writer, describe_action, entry, 1, &keys) != NULL)
+	if (flush_try_as_owner(writer, describe_action, entry, 1, &keys) != NULL)
 	{
 		resetStringInfo(&keys);
 		appendStringInfoString(&keys, "(not printable)");
@@ -268,10 +265,10 @@ write_entries(FlushWriter *writer, FlushEntry *entries, uint32 nentries)
 	ErrorData  *error;
 
 	check_stack_depth();
-	error = try_as_owner(writer, write_action, entries, nentries, NULL);
+	error = flush_try_as_owner(writer, write_action, entries, nentries, NULL);
 	if (error != NULL)
 	{
-		if (!is_data_error(error))
+		if (!flush_is_data_error(error))
 			ReThrowError(error);
 		if (nentries == 1)
 			quarantine(writer, &entries[0], error);
@@ -286,29 +283,56 @@ write_entries(FlushWriter *writer, FlushEntry *entries, uint32 nentries)
 }
 
 /*
+ * From now on storage can have what was written before.
+ */
+void
+flush_settle(FlushWriter *writer)
+{
+	writer->known_any = writer->position.any_group;
+	writer->known_max_window = writer->position.max_window;
+	if (writer->partitions != NULL)
+		partition_map_settle(writer->partitions);
+}
+
+/*
+ * Writes groups of windows.
+ */
+void
+flush_write_groups(FlushWriter *writer, MinimalTuple *groups, uint32 ngroups)
+{
+	MemoryContext context;
+	MemoryContext old;
+	FlushEntry *entries;
+
+	if (ngroups == 0)
+		return;
+	context = AllocSetContextCreate(writer->call_context, "flush entries", ALLOCSET_DEFAULT_SIZES);
+	old = MemoryContextSwitchTo(context);
+	entries = MemoryContextAllocHuge(context, (Size) ngroups * sizeof(FlushEntry));
+	for (uint32 i = 0; i < ngroups; i++)
+		place_entry(writer, &entries[i], groups[i]);
+	write_entries(writer, entries, ngroups);
+	writer->position.any_group = true;
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+}
+
+/*
  * Adds groups to storage.
  */
 void
 flush_groups(FlushWriter *writer, MinimalTuple *groups, uint32 ngroups, uint64 *quarantined)
 {
 	MemoryContext old;
-	FlushEntry *entries;
 
 	if (ngroups == 0)
 		return;
 	old = MemoryContextSwitchTo(writer->call_context);
-
-	/* what earlier calls wrote is known from now on */
-	writer->known_any = writer->position.any_group;
-	writer->known_max_window = writer->position.max_window;
-	if (writer->partitions != NULL)
-		partition_map_settle(writer->partitions);
-
-	entries = MemoryContextAllocHuge(writer->call_context, (Size) ngroups * sizeof(FlushEntry));
-	for (uint32 i = 0; i < ngroups; i++)
-		place_entry(writer, &entries[i], groups[i]);
-	write_entries(writer, entries, ngroups);
-	writer->position.any_group = true;
+	flush_settle(writer);
+	if (writer->desc->panes.slide > 0)
+		flush_panes(writer, groups, ngroups);
+	else
+		flush_write_groups(writer, groups, ngroups);
 
 	MemoryContextSwitchTo(old);
 	MemoryContextReset(writer->call_context);

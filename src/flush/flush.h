@@ -35,7 +35,7 @@ typedef struct FlushWriter FlushWriter;
 extern FlushWriter *flush_begin(const ViewCatalog *view, GroupDesc *desc, const ViewPosition *position);
 
 /*
- * Adds groups to storage: sorted by partition and key; new ones inserted in
+ * Adds groups to storage, those of panes as groups of their windows: sorted by partition and key; new ones inserted in
  * bulk, known ones combined.  May be called several times in a transaction.
  * Returns through *quarantined the number of groups that could not be written
  * (kept in _stream_ext.quarantine with the reason).

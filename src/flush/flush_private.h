@@ -41,7 +41,7 @@ struct FlushWriter
 	PartitionMap *partitions;	/* NULL without a window */
 	int64		far_future;		/* windows from here on do not move max_window */
 
-	/* what storage held before the current flush_groups() */
+	/* what storage held at the last flush_settle() */
 	bool		known_any;
 	int64		known_max_window;
 
@@ -61,6 +61,25 @@ struct FlushWriter
  * of bound.  True if that cannot be found out.  In a transaction.
  */
 extern bool session_crosses(const ViewCatalog *view, const StreamQuery *query, int64 bound);
+
+/* What is done as the view's owner. */
+typedef void (*OwnerAction) (FlushWriter *writer, FlushEntry *entries, uint32 nentries, void *result);
+
+/* flush.c */
+extern void flush_run_as_owner(FlushWriter *writer, OwnerAction action,
+							   FlushEntry *entries, uint32 nentries, void *result);
+
+/* In a subtransaction: returns the error that ended it, or NULL. */
+extern ErrorData *flush_try_as_owner(FlushWriter *writer, OwnerAction action,
+									 FlushEntry *entries, uint32 nentries, void *result);
+extern bool flush_is_data_error(const ErrorData *error);
+
+/* Writes groups of windows, none of which was written since the last flush_settle(). */
+extern void flush_write_groups(FlushWriter *writer, MinimalTuple *groups, uint32 ngroups);
+extern void flush_settle(FlushWriter *writer);
+
+/* flush_panes.c: groups some of which may be those of panes; reorders them. */
+extern void flush_panes(FlushWriter *writer, MinimalTuple *groups, uint32 ngroups);
 
 /* storage.c */
 extern int	storage_index_key(int nkeys, int window_key, int position);

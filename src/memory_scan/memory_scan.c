@@ -36,6 +36,7 @@
 #include "memory_scan/late_partition.h"
 #include "memory_scan/scan_filter.h"
 #include "memory_scan/statement_cut.h"
+#include "state/pane_group.h"
 
 /* What a look-up costs at least, as that of a row from a function. */
 #define STARTUP_COST	(10 * cpu_operator_cost)
@@ -55,6 +56,10 @@ typedef struct MemoryScan
 	List	   *known;			/* its partitions that the plan scans */
 	LatePartitions *late;		/* the others, once the groups are through */
 	TupleTableSlot *late_slot;
+
+	/* the pane whose windows are being returned */
+	TupleTableSlot *window_slot;
+	WindowSet	windows;		/* those still to come */
 } MemoryScan;
 
 /* fdw_private of a plan */
@@ -176,6 +181,7 @@ memory_begin_cb(ForeignScanState *node, int eflags)
 									  list_nth(plan->fdw_private, PLAN_ROLES), &node->ss.ps);
 	scan->slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel), &TTSOpsMinimalTuple);
 	scan->late_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel), &TTSOpsBufferHeapTuple);
+	scan->window_slot = ExecInitExtraTupleSlot(estate, RelationGetDescr(rel), &TTSOpsVirtual);
 	scan->request.viewid = memory_view(RelationGetRelid(rel));
 	scan->storage = memory_storage(scan->request.viewid);
 	scan->known = list_nth(plan->fdw_private, PLAN_PARTITIONS);
@@ -208,7 +214,37 @@ memory_next_late(MemoryScan *scan)
 	return slot != NULL ? slot : ExecClearTuple(scan->slot);
 }
 
-/* Returns the next group, or an empty slot. */
+/* Begins with the windows of a pane. */
+static void
+memory_begin_pane(MemoryScan *scan, MinimalTuple tuple)
+{
+	const ViewPanes *panes = statement_cut_panes(scan->cut);
+
+	group_filter_windows(&scan->computed, panes,
+						 pane_group_tuple_start(panes, scan->request.desc, tuple), &scan->windows);
+	ExecStoreMinimalTuple(tuple, scan->slot, false);
+	slot_getallattrs(scan->slot);
+}
+
+/* Returns the group of the next window of the pane at work. */
+static TupleTableSlot *
+memory_next_window(MemoryScan *scan)
+{
+	TupleTableSlot *slot = scan->window_slot;
+	int			natts = scan->request.desc->natts;
+
+	Assert(scan->windows.count > 0);
+	ExecClearTuple(slot);
+	memcpy(slot->tts_values, scan->slot->tts_values, sizeof(Datum) * natts);
+	memcpy(slot->tts_isnull, scan->slot->tts_isnull, sizeof(bool) * natts);
+	pane_group_set_window(statement_cut_panes(scan->cut), scan->request.desc,
+						  scan->windows.start, slot->tts_values);
+	scan->windows.start += scan->windows.start_step;
+	scan->windows.count--;
+	return ExecStoreVirtualTuple(slot);
+}
+
+/* Returns the next group, or an empty slot; a pane is a group for each of its windows. */
 static TupleTableSlot *
 memory_iterate_cb(ForeignScanState *node)
 {
@@ -220,11 +256,18 @@ memory_iterate_cb(ForeignScanState *node)
 		memory_compute_filter_cb(scan);
 		statement_cut_start(scan->cut, &scan->computed, &scan->cursor);
 		scan->started = true;
+		scan->windows.count = 0;
 	}
-	tuple = statement_cut_next(scan->cut, &scan->cursor);
-	if (tuple == NULL)
-		return memory_next_late(scan);
-	return ExecStoreMinimalTuple(tuple, scan->slot, false);
+	while (scan->windows.count == 0)
+	{
+		tuple = statement_cut_next(scan->cut, &scan->cursor);
+		if (tuple == NULL)
+			return memory_next_late(scan);
+		if (!pane_group_is_marked(tuple))
+			return ExecStoreMinimalTuple(tuple, scan->slot, false);
+		memory_begin_pane(scan, tuple);
+	}
+	return memory_next_window(scan);
 }
 
 /* Lets go of late partitions. */
@@ -258,7 +301,22 @@ memory_end_cb(ForeignScanState *node)
 	memory_forget_late(scan);
 }
 
-/* Says how groups are selected, and how many generations were read. */
+/* Returns whether rows of a view go to panes, as far as its worker has said so. */
+static bool
+memory_has_panes(Oid viewid)
+{
+	ViewControl *view = control_view(MyDatabaseId, viewid, false);
+	bool		result;
+
+	if (view == NULL)
+		return false;
+	LWLockAcquire(&view->lock, LW_SHARED);
+	result = view->panes.slide > 0;
+	LWLockRelease(&view->lock);
+	return result;
+}
+
+/* Says how groups are selected and of what they are, and how many generations were read. */
 static void
 memory_explain_cb(ForeignScanState *node, ExplainState *es)
 {
@@ -269,6 +327,8 @@ memory_explain_cb(ForeignScanState *node, ExplainState *es)
 						scan_filter_describe(RelationGetDescr(node->ss.ss_currentRelation),
 											 list_nth(plan->fdw_private, PLAN_ROLES)),
 						es);
+	if (memory_has_panes(memory_view(RelationGetRelid(node->ss.ss_currentRelation))))
+		ExplainPropertyText("Memory Groups", "panes of hopping windows", es);
 	if (scan != NULL && es->analyze)
 		ExplainPropertyInteger("Generations", NULL, statement_cut_generations(scan->cut), es);
 }

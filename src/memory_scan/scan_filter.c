@@ -46,8 +46,6 @@ struct ScanFilter
 	List	   *roles;
 	int			nkeys;			/* 0: no look-up by hash */
 	GroupKey   *keys;
-	Datum	   *values;
-	bool	   *isnull;
 };
 
 /* A condition "key operator expression" taken apart. */
@@ -273,8 +271,6 @@ create_keys(ScanFilter *filter)
 {
 	filter->nkeys = list_length(filter->exprs);
 	filter->keys = palloc0(sizeof(GroupKey) * filter->nkeys);
-	filter->values = palloc0(sizeof(Datum) * filter->nkeys);
-	filter->isnull = palloc0(sizeof(bool) * filter->nkeys);
 	for (int i = 0; i < filter->nkeys; i++)
 	{
 		Form_pg_attribute attr = TupleDescAttr(filter->desc, i);
@@ -317,20 +313,21 @@ widen_integer(Datum value, Oid type)
 	return value;
 }
 
-/* Computes the hash of all keys. */
+/* Computes what the hash of all keys is made of. */
 static void
 compute_key_hash(ScanFilter *filter, ExprContext *econtext, GenerationFilter *result)
 {
 	for (int i = 0; i < filter->nkeys; i++)
 	{
+		bool		isnull;
 		Datum		value = ExecEvalExpr((ExprState *) list_nth(filter->states, i),
-										 econtext, &filter->isnull[i]);
+										 econtext, &isnull);
 
-		filter->values[i] = widen_integer(value, exprType(list_nth(filter->exprs, i)));
+		value = widen_integer(value, exprType(list_nth(filter->exprs, i)));
+		result->key_bits[i] = group_hash_bits(&filter->keys[i], value, isnull);
 	}
 	result->has_key_hash = true;
-	result->key_hash = group_hash_keys(filter->keys, filter->nkeys,
-									   filter->values, filter->isnull);
+	result->nkeys = filter->nkeys;
 }
 
 /* Narrows the window by one bound; an impossible one leaves from > to. */

@@ -158,14 +158,35 @@ statement_cut_start(StatementCut *cut, const GenerationFilter *filter, CutCursor
 	Assert(cut->loaded);
 
 	cursor->by_hash = cut->whole && filter->has_key_hash;
-	cursor->hash = filter->key_hash;
 	cursor->next = 0;
 	if (cursor->by_hash)
 	{
 		if (cut->heads == NULL)
 			statement_cut_build_chains(cut);
-		cursor->next = cut->heads[cursor->hash & cut->mask];
+		group_probe_begin(&cursor->probe, filter, &cut->groups.panes, cut->request->desc);
+		cursor->next = cut->heads[cursor->probe.hash & cut->mask];
 	}
+}
+
+/* Returns the next group that the probe looks for, or NULL. */
+static MinimalTuple
+statement_cut_probe(StatementCut *cut, CutCursor *cursor)
+{
+	do
+	{
+		while (cursor->next < cut->groups.ntuples)
+		{
+			uint32		i = cursor->next;
+
+			cursor->next = cut->followers[i];
+			if (cut->groups.hashes[i] == cursor->probe.hash &&
+				group_probe_matches(&cursor->probe, cut->groups.tuples[i]))
+				return cut->groups.tuples[i];
+		}
+		if (!group_probe_next(&cursor->probe))
+			return NULL;
+		cursor->next = cut->heads[cursor->probe.hash & cut->mask];
+	} while (true);
 }
 
 /* Returns the next group of a scan, or NULL. */
@@ -173,15 +194,19 @@ MinimalTuple
 statement_cut_next(StatementCut *cut, CutCursor *cursor)
 {
 	Assert(cut->loaded);
-	while (cursor->next < cut->groups.ntuples)
-	{
-		uint32		i = cursor->next;
-
-		cursor->next = cursor->by_hash ? cut->followers[i] : i + 1;
-		if (!cursor->by_hash || cut->groups.hashes[i] == cursor->hash)
-			return cut->groups.tuples[i];
-	}
+	if (cursor->by_hash)
+		return statement_cut_probe(cut, cursor);
+	if (cursor->next < cut->groups.ntuples)
+		return cut->groups.tuples[cursor->next++];
 	return NULL;
+}
+
+/* Returns the panes of the groups. */
+const ViewPanes *
+statement_cut_panes(const StatementCut *cut)
+{
+	Assert(cut->loaded);
+	return &cut->groups.panes;
 }
 
 /* Returns the number of generations read. */

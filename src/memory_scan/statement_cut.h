@@ -17,7 +17,7 @@ typedef struct CutCursor
 {
 	uint32		next;			/* index of a tuple, or of none */
 	bool		by_hash;
-	uint32		hash;
+	GroupProbe	probe;			/* by_hash: where it is looking */
 } CutCursor;
 
 /* Computes the filter of a request; scan is the argument of the registration. */
@@ -33,12 +33,16 @@ extern StatementCut *statement_cut_register(EState *estate, const ReadRequest *r
 											bool rescanned);
 
 /*
- * Starts a scan of the groups that may pass the filter.  The first call of a
+ * Starts a scan of the groups, of windows and of panes, that may pass the
+ * filter, which must stay as it is during the scan.  The first call of a
  * statement reads all its views.  The caller checks its conditions itself.
  */
 extern void statement_cut_start(StatementCut *cut, const GenerationFilter *filter,
 								CutCursor *cursor);
 extern MinimalTuple statement_cut_next(StatementCut *cut, CutCursor *cursor);
+
+/* The panes of the groups, once a scan has started. */
+extern const ViewPanes *statement_cut_panes(const StatementCut *cut);
 
 /* Generations in the cut; 0 before it was read. */
 extern int	statement_cut_generations(const StatementCut *cut);

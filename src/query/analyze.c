@@ -450,6 +450,7 @@ StreamQuery *
 query_analyze(Query *query)
 {
 	StreamQuery *sq = palloc0(sizeof(StreamQuery));
+	Query	   *inner;
 
 	Assert(query != NULL);
 	analyze_check_views(query);
@@ -472,7 +473,11 @@ query_analyze(Query *query)
 	else
 		analyze_groups(sq);
 
-	sq->inner = rewrite_inner(build_inner(sq));
+	inner = build_inner(sq);
+	sq->pane_inner = analyze_panes(sq, inner, &sq->panes);
+	if (sq->pane_inner != NULL)
+		sq->pane_inner = rewrite_inner(sq->pane_inner);
+	sq->inner = rewrite_inner(inner);
 	sq->streamid = analyze_find_stream(sq->inner);
 	if (!sq->appends)
 		analyze_window(sq);

@@ -105,4 +105,19 @@ extern void view_append_finalized(StringInfo sql, const StreamQuery *sq);
 /* Appends the derived table m of a view with sessions: one row per session. */
 extern void session_append_groups(StringInfo sql, const StreamQuery *sq, const ViewSources *sources);
 
+/* Whether a function is hop(). */
+extern bool analyze_is_hop(Oid funcid);
+
+/* The length of a constant interval without months, else 0. */
+extern int64 analyze_interval_us(Node *node);
+
+/* --- analyze_panes.c ------------------------------------------------------ */
+
+/*
+ * Returns a copy of the inner query (not rewritten) in which rows have the
+ * pane of their hopping windows in place of the windows, and sets its shape;
+ * NULL, with a slide of 0, where that would not give the same result.
+ */
+extern Query *analyze_panes(const StreamQuery *sq, const Query *inner, ViewPanes *panes);
+
 #endif							/* STREAM_EXT_ANALYZE_H */

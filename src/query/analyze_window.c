@@ -42,8 +42,8 @@ static const TruncUnit trunc_units[] = {
 };
 
 /* Returns the length of a constant interval without months, else 0. */
-static int64
-constant_interval_us(Node *node)
+int64
+analyze_interval_us(Node *node)
 {
 	Const	   *constant = (Const *) node;
 	Interval   *interval;
@@ -120,7 +120,7 @@ is_window_call(const FuncExpr *call, int64 *size_us)
 	{
 		case F_DATE_BIN_INTERVAL_TIMESTAMP_TIMESTAMP:
 		case F_DATE_BIN_INTERVAL_TIMESTAMPTZ_TIMESTAMPTZ:
-			*size_us = constant_interval_us(linitial(call->args));
+			*size_us = analyze_interval_us(linitial(call->args));
 			return true;
 		case F_DATE_TRUNC_TEXT_TIMESTAMP:
 			*size_us = constant_unit_us(linitial(call->args), false);
@@ -154,7 +154,7 @@ window_size_us(const FuncExpr *call, const WindowFunction *function)
 			arg = (Node *) ((NamedArgExpr *) arg)->arg;
 		}
 		if (number == function->size_arg)
-			size_us = constant_interval_us(arg);
+			size_us = analyze_interval_us(arg);
 		else if (number == function->zone_arg)
 			has_zone = true;
 	}
@@ -175,6 +175,15 @@ analyze_is_session(Oid funcid)
 	const WindowFunction *function = find_window_function(funcid);
 
 	return function != NULL && function->size_arg < 0;
+}
+
+/* Tells whether a function is hop(). */
+bool
+analyze_is_hop(Oid funcid)
+{
+	const WindowFunction *function = find_window_function(funcid);
+
+	return function != NULL && strcmp(function->name, "hop") == 0;
 }
 
 /* Recognises the first column of a window function in FROM. */

@@ -20,12 +20,17 @@
  * and cumulate() in FROM are SQL functions that the planner inlines: the inner
  * plan of a simple view is one scan of the stream, with a ProjectSet beside it
  * where a row has several windows.
+ *
+ * Where nothing but the keys looks at hopping windows there is another inner
+ * query, pane_inner: each row once, with the start of its *pane* (see
+ * window/pane.h) in the columns of the window's start and end.
  */
 #ifndef STREAM_EXT_STREAM_QUERY_H
 #define STREAM_EXT_STREAM_QUERY_H
 
 #include "nodes/parsenodes.h"
 #include "access/tupdesc.h"
+#include "shared/control.h"
 
 typedef struct QueryKey
 {
@@ -87,6 +92,9 @@ typedef struct StreamQuery
 	Oid			streamid;
 	Query	   *inner;			/* planned by the worker (copyObject first) */
 	int			ninner;			/* its columns */
+	Query	   *pane_inner;		/* the same with panes for hopping windows, or
+								 * NULL */
+	ViewPanes	panes;			/* their shape */
 	int			nkeys;
 	QueryKey   *keys;
 	int			naggregates;	/* equal Aggrefs are shared */

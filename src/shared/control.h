@@ -13,6 +13,7 @@
 #ifndef STREAM_EXT_CONTROL_H
 #define STREAM_EXT_CONTROL_H
 
+#include "access/attnum.h"
 #include "access/transam.h"
 #include "access/xlogdefs.h"
 #include "datatype/timestamp.h"
@@ -107,6 +108,19 @@ typedef struct GenerationControl
 	FullTransactionId flush_xid;	/* valid once its flush has committed */
 } GenerationControl;
 
+/*
+ * The panes of a view's hopping windows, in units of the key (days for dates).
+ * Groups of a pane have its start in the columns of the window.
+ */
+typedef struct ViewPanes
+{
+	int64		slide;			/* 0: the view has no panes */
+	int64		size;
+	int64		origin;
+	AttrNumber	start_attnum;	/* of the flat group: the window's start, or 0 */
+	AttrNumber	end_attnum;		/* the window's end, or 0 */
+} ViewPanes;
+
 /* One continuous view. */
 typedef struct ViewControl
 {
@@ -119,6 +133,7 @@ typedef struct ViewControl
 	LWLock		lock;
 	bool		attached;		/* a worker maintains the generations below */
 	XLogRecPtr	applied_lsn;	/* end of the open generation */
+	ViewPanes	panes;			/* of the groups below */
 	int			ngenerations;	/* oldest first, the last one is open */
 	GenerationControl generations[MAX_GENERATIONS];
 

@@ -26,6 +26,7 @@ typedef struct Cut
 {
 	TupleDesc	desc;
 	const GenerationFilter *filter;
+	ViewPanes	panes;
 	MinimalTuple *tuples;
 	uint32	   *hashes;
 	uint32		ntuples;
@@ -80,38 +81,27 @@ cut_add(Cut *cut, const GroupRecord *record)
 	cut->ntuples++;
 }
 
-/* Returns whether a flat group's window passes the filter. */
-static bool
-cut_window_passes(const Cut *cut, MinimalTuple tuple)
-{
-	const GenerationFilter *filter = cut->filter;
-	HeapTupleData wrapped;
-	bool		isnull;
-	int64		window;
-
-	if (!filter->has_window)
-		return true;
-	wrapped.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
-	wrapped.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
-	window = DatumGetInt64(heap_getattr(&wrapped, filter->window_attnum, cut->desc, &isnull));
-	return !isnull && window >= filter->window_from && window <= filter->window_to;
-}
-
-/* Copies the groups with the filter's hash. */
+/* Copies the groups that lie where the filter's keys may lie. */
 static void
 cut_probe(Cut *cut, const GenerationControl *generation)
 {
-	GroupCursor cursor;
-	uint32		place;
+	GroupProbe	probe;
 
-	group_table_seek(generation, cut->filter->key_hash, &cursor);
-	while ((place = group_table_next(&cursor)) != 0)
+	group_probe_begin(&probe, cut->filter, &cut->panes, cut->desc);
+	do
 	{
-		GroupRecord *record = group_table_record(place);
+		GroupCursor cursor;
+		uint32		place;
 
-		if (cut_window_passes(cut, &record->tuple))
-			cut_add(cut, record);
-	}
+		group_table_seek(generation, probe.hash, &cursor);
+		while ((place = group_table_next(&cursor)) != 0)
+		{
+			GroupRecord *record = group_table_record(place);
+
+			if (group_probe_matches(&probe, &record->tuple))
+				cut_add(cut, record);
+		}
+	} while (group_probe_next(&probe));
 }
 
 /* Copies all groups that pass the filter. */
@@ -124,7 +114,7 @@ cut_scan(Cut *cut, const GenerationControl *generation)
 	group_table_walk(generation, &walk);
 	while ((record = group_table_step(&walk)) != NULL)
 	{
-		if (cut_window_passes(cut, &record->tuple))
+		if (group_filter_passes(cut->filter, &cut->panes, cut->desc, &record->tuple))
 			cut_add(cut, record);
 	}
 }
@@ -182,6 +172,7 @@ generation_read(ViewControl *view, XLogRecPtr position, TupleDesc desc,
 	LWLockAcquire(&view->lock, LW_SHARED);
 	LWLockRelease(&view->gate);
 	attached = view->attached;
+	cut.panes = view->panes;
 	if (attached)
 		first = cut_find_start(view, position);
 	if (first >= 0)
@@ -192,6 +183,7 @@ generation_read(ViewControl *view, XLogRecPtr position, TupleDesc desc,
 	result->tuples = cut.tuples;
 	result->hashes = cut.hashes;
 	result->ntuples = cut.ntuples;
+	result->panes = cut.panes;
 	if (!attached)
 		return GENERATION_ABSENT;
 	return first >= 0 ? GENERATION_READ : GENERATION_CUT;

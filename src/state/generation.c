@@ -28,6 +28,7 @@
 #include "guc.h"
 #include "state/generation_internal.h"
 #include "state/group_area.h"
+#include "state/pane_group.h"
 
 /* Flushed generations of one view may hold this share of the area. */
 #define FLUSHED_SHARE	4
@@ -148,6 +149,7 @@ generation_attach(ViewControl *view, GroupDesc *desc, XLogRecPtr position, Memor
 	generation_lock(view);
 	Assert(view->ngenerations == 0);
 	view->attached = true;
+	view->panes = desc->panes;
 	chain_append(view, position);
 	view->applied_lsn = position;
 	pg_atomic_write_u64(&view->applied_lsn_hint, position);
@@ -294,7 +296,8 @@ generation_merge(GenerationWriter *writer, const GenerationControl *generation, 
 	while ((record = group_table_step(&walk)) != NULL)
 	{
 		ExecStoreMinimalTuple(&record->tuple, writer->slot, false);
-		scratch_add_flat(scratch, record->hash, writer->slot);
+		scratch_add_flat(scratch, record->hash, pane_group_is_marked(&record->tuple),
+						 writer->slot);
 	}
 	ExecClearTuple(writer->slot);
 }

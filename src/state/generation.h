@@ -26,6 +26,7 @@
 
 #include "shared/control.h"
 #include "state/group.h"
+#include "state/group_filter.h"
 #include "state/scratch.h"
 
 /* Server start: the DSA area of stream_ext.shared_memory, in the main segment. */
@@ -95,17 +96,6 @@ extern void generation_skip_to(GenerationWriter *writer, XLogRecPtr position, Fu
 extern void generation_trim(GenerationWriter *writer, bool memory_is_short);
 
 /* --- readers --------------------------------------------------------------- */
-typedef struct GenerationFilter
-{
-	bool		has_key_hash;	/* only groups with this hash of all keys */
-	uint32		key_hash;
-	bool		has_window;		/* only windows in [from, to], int64 as
-								 * stored; NULL windows never */
-	int			window_attnum;	/* 1-based, in the flat group */
-	int64		window_from;
-	int64		window_to;
-} GenerationFilter;
-
 typedef enum GenerationReadResult
 {
 	GENERATION_READ,			/* tuples are the view's memory part */
@@ -120,6 +110,7 @@ typedef struct GenerationCut
 	uint32	   *hashes;			/* of their keys */
 	uint32		ntuples;
 	int			ngenerations;
+	ViewPanes	panes;			/* of the tuples that are panes */
 	XLogRecPtr	end_lsn;		/* storage at position plus tuples hold every
 								 * commit up to here */
 	XLogRecPtr	content_lsn;	/* ... and so does what ends here: no commit
@@ -128,7 +119,8 @@ typedef struct GenerationCut
 
 /*
  * Copies the flat groups of every generation from position on that pass the
- * filter.  A key may occur once per generation: the view combines them.
+ * filter.  A key may occur once per generation: the view combines them.  Groups
+ * of panes come as they are (state/pane_group.h).
  */
 extern GenerationReadResult generation_read(ViewControl *view, XLogRecPtr position,
 											TupleDesc desc, const GenerationFilter *filter,

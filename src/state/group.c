@@ -25,6 +25,7 @@
 #include "state/group.h"
 
 #define NULL_HASH	UINT64CONST(0x9d39247e33776d41)
+#define GROUP_HASH_SEED	UINT64CONST(0x9e3779b97f4a7c15)
 
 /* What a btree page of the storage index holds; BTMaxItemSize() wants a page. */
 #define KEY_MAX_BYTES \
@@ -121,6 +122,7 @@ group_desc_create(const GroupDescInput *input, MemoryContext parent)
 	desc->key_desc = group_key_desc(desc->storage, input->nkeys);
 	desc->window_key = input->window_key;
 	desc->window_size_us = input->window_size_us;
+	desc->panes = input->panes;
 	desc->first_window = PG_INT64_MIN;
 
 	desc->nkeys = input->nkeys;
@@ -161,9 +163,9 @@ group_plain_datum(const GroupKey *key, Datum value)
 	}
 }
 
-/* Returns 64 bits of one key that are equal for equal values. */
-static inline uint64
-group_hash_value(GroupKey *key, Datum value, bool isnull)
+/* Returns 64 bits of one key that are equal for equal values; a plain key's are its Datum. */
+uint64
+group_hash_bits(GroupKey *key, Datum value, bool isnull)
 {
 	if (isnull)
 		return NULL_HASH;
@@ -173,21 +175,26 @@ group_hash_value(GroupKey *key, Datum value, bool isnull)
 }
 
 /*
- * Returns the hash of all keys.  The mixing steps are those of splitmix64
- * (Steele, Lea, Flood 2014).
+ * Adds the bits of one key to a hash.  The mixing steps are those of
+ * splitmix64 (Steele, Lea, Flood 2014).
  */
-uint32
-group_hash_keys(GroupKey *keys, int nkeys, const Datum *values, const bool *isnull)
+static inline uint64
+group_hash_add(uint64 hash, uint64 bits)
 {
-	uint64		hash = UINT64CONST(0x9e3779b97f4a7c15);
+	hash ^= bits;
+	hash = (hash ^ (hash >> 30)) * UINT64CONST(0xbf58476d1ce4e5b9);
+	hash = (hash ^ (hash >> 27)) * UINT64CONST(0x94d049bb133111eb);
+	return hash ^ (hash >> 31);
+}
+
+/* Returns the hash of keys whose bits are known. */
+uint32
+group_hash_mix(const uint64 *bits, int nkeys)
+{
+	uint64		hash = GROUP_HASH_SEED;
 
 	for (int i = 0; i < nkeys; i++)
-	{
-		hash ^= group_hash_value(&keys[i], values[i], isnull[i]);
-		hash = (hash ^ (hash >> 30)) * UINT64CONST(0xbf58476d1ce4e5b9);
-		hash = (hash ^ (hash >> 27)) * UINT64CONST(0x94d049bb133111eb);
-		hash ^= hash >> 31;
-	}
+		hash = group_hash_add(hash, bits[i]);
 	return (uint32) hash;
 }
 
@@ -195,7 +202,11 @@ group_hash_keys(GroupKey *keys, int nkeys, const Datum *values, const bool *isnu
 uint32
 group_hash(GroupDesc *desc, const Datum *keys, const bool *isnull)
 {
-	return group_hash_keys(desc->keys, desc->nkeys, keys, isnull);
+	uint64		hash = GROUP_HASH_SEED;
+
+	for (int i = 0; i < desc->nkeys; i++)
+		hash = group_hash_add(hash, group_hash_bits(&desc->keys[i], keys[i], isnull[i]));
+	return (uint32) hash;
 }
 
 /* Returns whether two values of one key are the same group. */

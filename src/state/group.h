@@ -12,6 +12,7 @@
 #include "access/htup_details.h"
 #include "access/tupdesc.h"
 #include "aggregate/partial.h"
+#include "shared/control.h"
 
 /* What a key is made of; query/ knows. */
 typedef struct GroupKeyInput
@@ -45,6 +46,7 @@ typedef struct GroupDescInput
 								 * copied.  Else NULL */
 	int			window_key;		/* index of the key, or -1 */
 	int64		window_size_us; /* as in StreamQuery; 0 if unknown */
+	ViewPanes	panes;			/* the inner query gives panes, if slide > 0 */
 } GroupDescInput;
 
 typedef struct GroupKey
@@ -80,6 +82,7 @@ typedef struct GroupDesc
 	int64		window_size_us; /* as in StreamQuery; 0 if unknown */
 	int64		first_window;	/* rows of older windows are expired: the
 								 * owner of the description moves it on */
+	ViewPanes	panes;			/* slide 0: rows come window by window */
 	MemoryContext context;
 } GroupDesc;
 
@@ -90,7 +93,8 @@ extern GroupDesc *group_desc_create(const GroupDescInput *input, MemoryContext p
 extern void group_key_init(GroupKey *key, const GroupKeyInput *input, MemoryContext context);
 
 /* --- hashing and equality of keys; may run user code ---------------------- */
-extern uint32 group_hash_keys(GroupKey *keys, int nkeys, const Datum *values, const bool *isnull);
+extern uint64 group_hash_bits(GroupKey *key, Datum value, bool isnull); /* of one key */
+extern uint32 group_hash_mix(const uint64 *bits, int nkeys);	/* runs no user code */
 extern uint32 group_hash(GroupDesc *desc, const Datum *keys, const bool *isnull);
 extern bool group_equal(GroupDesc *desc, const Datum *a, const bool *anull,
 						const Datum *b, const bool *bnull);

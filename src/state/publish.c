@@ -30,6 +30,7 @@
 #include "fault_point.h"
 #include "state/generation_internal.h"
 #include "state/group_area.h"
+#include "state/pane_group.h"
 
 #define MIN_CHUNK_BYTES	((Size) 16 * 1024)
 #define MAX_CHUNK_BYTES	((Size) 256 * 1024)
@@ -155,7 +156,11 @@ publish_find(GenerationWriter *writer, const ScratchGroup *group)
 	group_table_seek(generation_open(writer), group->hash, &cursor);
 	while ((place = group_table_next(&cursor)) != 0)
 	{
-		ExecStoreMinimalTuple(&group_table_record(place)->tuple, slot, false);
+		MinimalTuple tuple = &group_table_record(place)->tuple;
+
+		if (pane_group_is_marked(tuple) != group->is_pane)
+			continue;
+		ExecStoreMinimalTuple(tuple, slot, false);
 		slot_getsomeattrs(slot, writer->desc->nkeys);
 		if (group_equal(writer->desc, group->keys, group->keys_isnull,
 						slot->tts_values, slot->tts_isnull))
@@ -170,6 +175,7 @@ publish_combine(GenerationWriter *writer, const ScratchGroup *group)
 {
 	GroupDesc  *desc = writer->desc;
 	TupleTableSlot *slot = writer->slot;
+	MinimalTuple combined;
 	Datum	   *values;
 	bool	   *isnull;
 
@@ -190,7 +196,10 @@ publish_combine(GenerationWriter *writer, const ScratchGroup *group)
 		aggregate_combine(aggregate, &state, &group->states[i], writer->group);
 		values[column] = aggregate_to_partial(aggregate, &state, &isnull[column]);
 	}
-	return group_form_flat(desc, values, isnull);
+	combined = group_form_flat(desc, values, isnull);
+	if (group->is_pane)
+		pane_group_mark(combined);
+	return combined;
 }
 
 /* Writes a flat group where readers do not look yet; returns its place, 0 if memory is short. */

@@ -21,6 +21,7 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "state/pane_group.h"
 #include "state/row_list.h"
 #include "state/scratch.h"
 
@@ -228,7 +229,8 @@ scratch_new_group(Scratch *scratch, uint32 hash, const Datum *keys, const bool *
 
 /* Returns the group with these keys, made if there is none yet. */
 static ScratchGroup *
-scratch_find_group(Scratch *scratch, uint32 hash, const Datum *keys, const bool *isnull)
+scratch_find_group(Scratch *scratch, uint32 hash, bool is_pane, const Datum *keys,
+				   const bool *isnull)
 {
 	uint32		mask = scratch->nbuckets - 1;
 	uint32		i = hash & mask;
@@ -239,11 +241,13 @@ scratch_find_group(Scratch *scratch, uint32 hash, const Datum *keys, const bool 
 		if (scratch->buckets[i].hash != hash)
 			continue;
 		group = scratch->groups[scratch->buckets[i].group];
-		if (group_equal(scratch->desc, keys, isnull, group->keys, group->keys_isnull))
+		if (group->is_pane == is_pane &&
+			group_equal(scratch->desc, keys, isnull, group->keys, group->keys_isnull))
 			return group;
 	}
 
 	group = scratch_new_group(scratch, hash, keys, isnull);
+	group->is_pane = is_pane;
 	scratch_reserve_group(scratch);
 	scratch_link(scratch->buckets, scratch->nbuckets, hash, scratch->ngroups);
 	scratch->groups[scratch->ngroups++] = group;
@@ -268,17 +272,72 @@ scratch_advance(Scratch *scratch, const GroupAggregate *aggregate, AggregateStat
 	aggregate_advance(aggregate->aggregate, state, args, scratch->states);
 }
 
-/* Says whether a row belongs to a window that retention has ended. */
+/* Says whether keys belong to a window that retention has ended. */
 static inline bool
-scratch_row_is_expired(const GroupDesc *desc, const Datum *row, const bool *isnull)
+scratch_is_expired(const GroupDesc *desc, const Datum *keys, const bool *isnull)
 {
-	int			column;
+	int			key = desc->window_key;
 
 	if (desc->first_window == PG_INT64_MIN)
 		return false;
-	Assert(desc->window_key >= 0);
-	column = desc->keys[desc->window_key].column;
-	return !isnull[column] && DatumGetInt64(row[column]) < desc->first_window;
+	Assert(key >= 0);
+	return !isnull[key] && DatumGetInt64(keys[key]) < desc->first_window;
+}
+
+/* Adds a row to the group of the keys in the work space. */
+static void
+scratch_add_to_group(Scratch *scratch, bool is_pane, const Datum *row, const bool *isnull)
+{
+	GroupDesc  *desc = scratch->desc;
+	uint32		hash = group_hash(desc, scratch->keys, scratch->keys_isnull);
+	ScratchGroup *group;
+
+	if (is_pane)
+		hash ^= GROUP_PANE_HASH;
+	group = scratch_find_group(scratch, hash, is_pane, scratch->keys, scratch->keys_isnull);
+	for (int i = 0; i < desc->naggregates; i++)
+		scratch_advance(scratch, &desc->aggregates[i], &group->states[i], row, isnull);
+}
+
+/* Adds a row to the window of the keys in the work space, unless that is expired. */
+static void
+scratch_add_to_window(Scratch *scratch, const Datum *row, const bool *isnull)
+{
+	if (scratch_is_expired(scratch->desc, scratch->keys, scratch->keys_isnull))
+	{
+		scratch->nexpired++;
+		return;
+	}
+	scratch_add_to_group(scratch, false, row, isnull);
+	scratch->nrows++;
+}
+
+/*
+ * Adds a row to the pane that starts at start, or, if the first of its windows
+ * is expired, to each of those that are not.
+ */
+static void
+scratch_add_to_pane(Scratch *scratch, int64 start, const Datum *row, const bool *isnull)
+{
+	GroupDesc  *desc = scratch->desc;
+	PaneShape	shape = pane_group_shape(&desc->panes);
+	WindowSet	set;
+
+	pane_windows(&shape, start, &set);
+	pane_group_set_window(&desc->panes, desc->storage, set.start, scratch->keys);
+	if (!scratch_is_expired(desc, scratch->keys, scratch->keys_isnull))
+	{
+		pane_group_set_pane(&desc->panes, desc->storage, start, scratch->keys);
+		scratch_add_to_group(scratch, true, row, isnull);
+		scratch->nrows += set.count;
+		return;
+	}
+	for (int64 i = 0; i < set.count; i++)
+	{
+		pane_group_set_window(&desc->panes, desc->storage, set.start + i * set.start_step,
+							  scratch->keys);
+		scratch_add_to_window(scratch, row, isnull);
+	}
 }
 
 /* Sets the commit time of the rows that follow; see scratch.h. */
@@ -304,8 +363,7 @@ scratch_add_row(Scratch *scratch, const Datum *row, const bool *isnull)
 {
 	GroupDesc  *desc = scratch->desc;
 	MemoryContext saved;
-	ScratchGroup *group;
-	uint32		hash;
+	int64		pane;
 
 	if (scratch->list != NULL)
 	{
@@ -313,22 +371,16 @@ scratch_add_row(Scratch *scratch, const Datum *row, const bool *isnull)
 		return;
 	}
 	saved = MemoryContextSwitchTo(scratch->row);
-	if (scratch_row_is_expired(desc, row, isnull))
-	{
-		scratch->nexpired++;
-		MemoryContextSwitchTo(saved);
-		return;
-	}
 	for (int i = 0; i < desc->nkeys; i++)
 	{
 		scratch->keys[i] = row[desc->keys[i].column];
 		scratch->keys_isnull[i] = isnull[desc->keys[i].column];
 	}
-	hash = group_hash(desc, scratch->keys, scratch->keys_isnull);
-	group = scratch_find_group(scratch, hash, scratch->keys, scratch->keys_isnull);
-	for (int i = 0; i < desc->naggregates; i++)
-		scratch_advance(scratch, &desc->aggregates[i], &group->states[i], row, isnull);
-	scratch->nrows++;
+	if (desc->panes.slide > 0 &&
+		pane_group_start(&desc->panes, desc->storage, scratch->keys, scratch->keys_isnull, &pane))
+		scratch_add_to_pane(scratch, pane, row, isnull);
+	else
+		scratch_add_to_window(scratch, row, isnull);
 
 	MemoryContextSwitchTo(saved);
 	MemoryContextReset(scratch->row);
@@ -345,7 +397,7 @@ scratch_look_up(Scratch *scratch, const ScratchGroup *like)
 	{
 		ScratchGroup *group = scratch->groups[scratch->buckets[i].group];
 
-		if (scratch->buckets[i].hash == like->hash &&
+		if (scratch->buckets[i].hash == like->hash && group->is_pane == like->is_pane &&
 			group_equal(scratch->desc, like->keys, like->keys_isnull,
 						group->keys, group->keys_isnull))
 			return group;
@@ -396,7 +448,7 @@ scratch_merge_groups(Scratch *scratch, Scratch *other)
 	for (uint32 i = 0; i < other->ngroups; i++)
 	{
 		ScratchGroup *from = other->groups[i];
-		ScratchGroup *to = scratch_find_group(scratch, from->hash, from->keys,
+		ScratchGroup *to = scratch_find_group(scratch, from->hash, from->is_pane, from->keys,
 											  from->keys_isnull);
 
 		memcpy(to->states, states + (Size) i * desc->naggregates,
@@ -424,14 +476,14 @@ scratch_merge(Scratch *scratch, Scratch *other)
 
 /* Adds a flat group; see scratch.h. */
 void
-scratch_add_flat(Scratch *scratch, uint32 hash, TupleTableSlot *flat)
+scratch_add_flat(Scratch *scratch, uint32 hash, bool is_pane, TupleTableSlot *flat)
 {
 	GroupDesc  *desc = scratch->desc;
 	MemoryContext saved = MemoryContextSwitchTo(scratch->row);
 	ScratchGroup *group;
 
 	slot_getallattrs(flat);
-	group = scratch_find_group(scratch, hash, flat->tts_values, flat->tts_isnull);
+	group = scratch_find_group(scratch, hash, is_pane, flat->tts_values, flat->tts_isnull);
 	for (int i = 0; i < desc->naggregates; i++)
 		aggregate_combine_partial(desc->aggregates[i].aggregate, &group->states[i],
 								  flat->tts_values[desc->nkeys + i],
@@ -476,6 +528,21 @@ scratch_group_at(Scratch *scratch, uint32 i)
 	return scratch->groups[i];
 }
 
+/* Returns the newest window of a group as it is stored; a pane has several. */
+static int64
+scratch_group_window(const GroupDesc *desc, const ScratchGroup *group)
+{
+	int64		window = DatumGetInt64(group->keys[desc->window_key]);
+	PaneShape	shape;
+	WindowSet	set;
+
+	if (!group->is_pane || desc->window_key != desc->panes.start_attnum - 1)
+		return window;
+	shape = pane_group_shape(&desc->panes);
+	pane_windows(&shape, window, &set);
+	return set.start + (set.count - 1) * set.start_step;
+}
+
 /* Returns the newest finite window; see scratch.h. */
 int64
 scratch_newest_window(const Scratch *scratch)
@@ -489,7 +556,7 @@ scratch_newest_window(const Scratch *scratch)
 	for (uint32 i = 0; i < scratch->ngroups; i++)
 	{
 		const ScratchGroup *group = scratch->groups[i];
-		int64		window = DatumGetInt64(group->keys[key]);
+		int64		window = scratch_group_window(scratch->desc, group);
 
 		if (!group->keys_isnull[key] && !TIMESTAMP_NOT_FINITE(window) && window > newest)
 			newest = window;
@@ -505,6 +572,7 @@ scratch_flatten(Scratch *scratch, ScratchGroup *group)
 	int			natts = desc->nkeys + desc->naggregates;
 	Datum	   *values = palloc(sizeof(Datum) * natts);
 	bool	   *isnull = palloc(sizeof(bool) * natts);
+	MinimalTuple tuple;
 
 	Assert(natts == desc->storage->natts);
 	memcpy(values, group->keys, sizeof(Datum) * desc->nkeys);
@@ -513,7 +581,10 @@ scratch_flatten(Scratch *scratch, ScratchGroup *group)
 		values[desc->nkeys + i] = aggregate_to_partial(desc->aggregates[i].aggregate,
 													   &group->states[i],
 													   &isnull[desc->nkeys + i]);
-	return group_form_flat(desc, values, isnull);
+	tuple = group_form_flat(desc, values, isnull);
+	if (group->is_pane)
+		pane_group_mark(tuple);
+	return tuple;
 }
 
 /* Returns group i as a flat group; see scratch.h. */

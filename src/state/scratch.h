@@ -16,6 +16,7 @@ typedef struct Scratch Scratch;
 typedef struct ScratchGroup
 {
 	uint32		hash;
+	bool		is_pane;		/* of a pane, not of a window */
 	Datum	   *keys;			/* nkeys */
 	bool	   *keys_isnull;
 	AggregateState *states;		/* naggregates */
@@ -24,8 +25,9 @@ typedef struct ScratchGroup
 extern Scratch *scratch_create(GroupDesc *desc, MemoryContext parent);
 
 /*
- * Adds one row of the inner query, or counts it as expired.  May raise any
- * error of user code.
+ * Adds one row of the inner query, or counts it as expired.  A row of a pane
+ * counts once for each window; if some of them are expired it goes to the
+ * others.  May raise any error of user code.
  */
 extern void scratch_add_row(Scratch *scratch, const Datum *row, const bool *isnull);
 
@@ -39,7 +41,7 @@ extern void scratch_set_commit_time(Scratch *scratch, TimestampTz commit_time);
 extern void scratch_merge(Scratch *scratch, Scratch *other);
 
 /* Adds a flat group, given its hash and a minimal-tuple slot that holds it. */
-extern void scratch_add_flat(Scratch *scratch, uint32 hash, TupleTableSlot *flat);
+extern void scratch_add_flat(Scratch *scratch, uint32 hash, bool is_pane, TupleTableSlot *flat);
 extern uint64 scratch_rows(const Scratch *scratch);
 extern uint64 scratch_expired_rows(const Scratch *scratch); /* not added, not among
 															 * the others */

@@ -25,7 +25,7 @@ window_floor_mod(int64 value, int64 size)
 }
 
 /* Returns how far value is above the nearest origin + n * size: in [0, size). */
-static int64
+int64
 window_distance(int64 value, int64 size, int64 origin)
 {
 	int64		distance;

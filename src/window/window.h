@@ -36,6 +36,9 @@ typedef struct WindowSet
 	int64		end_step;
 } WindowSet;
 
+/* How far value is above the nearest origin + n * size: in [0, size). */
+extern int64 window_distance(int64 value, int64 size, int64 origin);
+
 /*
  * The windows that hold value, in ascending order.  All three return false,
  * with nothing set, if some window leaves the range: no value has half its

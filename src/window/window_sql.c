@@ -20,6 +20,7 @@
 #include "funcapi.h"
 #include "utils/timestamp.h"
 
+#include "window/pane.h"
 #include "window/window_args.h"
 #include "window/window_zone.h"
 
@@ -31,6 +32,8 @@ STREAM_FUNCTION(stream_ext_hop_starts);
 STREAM_FUNCTION(stream_ext_hop_starts_integer);
 STREAM_FUNCTION(stream_ext_cumulate_ends);
 STREAM_FUNCTION(stream_ext_cumulate_ends_integer);
+STREAM_FUNCTION(stream_ext_hop_pane);
+STREAM_FUNCTION(stream_ext_hop_pane_integer);
 STREAM_FUNCTION(stream_ext_window_end);
 STREAM_FUNCTION(stream_ext_window_end_integer);
 STREAM_FUNCTION(stream_ext_whole_days);
@@ -185,7 +188,7 @@ window_set_args(FunctionCallInfo fcinfo, const WindowAxis *axis, const char *nam
 	int64		size;
 	int64		origin;
 
-	Assert(PG_NARGS() == 4);
+	Assert(PG_NARGS() >= 4);
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
 		return false;
 
@@ -295,4 +298,48 @@ Datum
 stream_ext_cumulate_ends_integer(PG_FUNCTION_ARGS)
 {
 	return cumulate_result(fcinfo, &window_axis_integer);
+}
+
+/* --- the pane of hopping windows ---------------------------------------------- */
+
+/*
+ * Returns the start of the pane that stands for all windows of the arguments;
+ * what hop_result() refuses is refused, and so are windows beyond the range.
+ */
+static Datum
+hop_pane_result(FunctionCallInfo fcinfo, const WindowAxis *axis, const WindowRange *range)
+{
+	WindowSet	set = {0};
+	PaneShape	shape;
+
+	if (!window_set_args(fcinfo, axis, "slide", window_hop, &set))
+		PG_RETURN_NULL();
+	if (window_is_infinite(PG_GETARG_INT64(0), axis))
+		PG_RETURN_INT64(PG_GETARG_INT64(0));
+
+	shape.slide = window_arg_length(fcinfo, 1, axis, "slide");
+	shape.size = window_arg_length(fcinfo, 2, axis, "size");
+	shape.origin = window_arg_origin(fcinfo, 3, axis);
+	Assert(set.count > 0);
+	if (set.start < range->first || set.end + (set.count - 1) * set.end_step > range->last)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("integer out of range")));
+	PG_RETURN_INT64(pane_start(&shape, PG_GETARG_INT64(0)));
+}
+
+/* Returns the start of the pane of a timestamp (with or without zone). */
+Datum
+stream_ext_hop_pane(PG_FUNCTION_ARGS)
+{
+	return hop_pane_result(fcinfo, &window_axis_time, &window_axis_time.range);
+}
+
+/* Returns the start of the pane of a bigint; its windows must fit the integer type of arguments 4 and 5. */
+Datum
+stream_ext_hop_pane_integer(PG_FUNCTION_ARGS)
+{
+	WindowRange range = {PG_GETARG_INT64(4), PG_GETARG_INT64(5)};
+
+	return hop_pane_result(fcinfo, &window_axis_integer, &range);
 }

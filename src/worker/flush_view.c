@@ -71,12 +71,15 @@ flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn)
 	uint32		ngroups;
 	uint64		quarantined = 0;
 	FullTransactionId xid;
+	OwnerScope	scope;
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	FAULT_POINT("flush-begin");
 	position = catalog_get_position(view->viewid, NULL);
+	owner_enter(&scope, view->catalog);
 	groups = generation_unflushed(view->writer, &ngroups);
+	owner_leave(&scope);
 	writer = flush_begin(view->catalog, view->desc, &position);
 	flush_groups(writer, groups, ngroups, &quarantined);
 	FAULT_POINT("flush-after-groups");

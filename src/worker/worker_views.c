@@ -158,6 +158,7 @@ worker_view_make_desc(WorkerView *view)
 		.naggregates = query->naggregates,
 		.window_key = query->window_key,
 		.window_size_us = query->window_size_us,
+		.panes = query->panes,
 	};
 	GroupKeyInput *keys;
 	GroupAggregateInput *aggregates;
@@ -197,6 +198,19 @@ worker_view_make_desc(WorkerView *view)
 	return group_desc_create(&input, view->context);
 }
 
+/* Takes the inner query with panes, if there is one. */
+static void
+worker_view_choose_inner(WorkerView *view)
+{
+	StreamQuery *query = view->query;
+
+	/* groups in memory are of one kind, as long as there are any */
+	if (view->desc != NULL && view->desc->panes.slide != query->panes.slide)
+		elog(ERROR, "panes of continuous view %u have changed", view->viewid);
+	if (query->panes.slide > 0)
+		query->inner = query->pane_inner;
+}
+
 /* Analyses the definition view's query. */
 static void
 worker_view_analyze(WorkerView *view)
@@ -214,6 +228,7 @@ worker_view_analyze(WorkerView *view)
 												ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(view->query_context);
 	view->query = query_analyze(copyObject(get_view_query(rel)));
+	worker_view_choose_inner(view);
 	name = get_rel_name(view->viewid);
 	view->plan = inner_plan_create(view->query, name ? name : "", view->query_context);
 	MemoryContextSwitchTo(old);

@@ -474,7 +474,8 @@ query_analyze(Query *query)
 		analyze_groups(sq);
 
 	inner = build_inner(sq);
-	sq->pane_inner = analyze_panes(sq, inner, &sq->panes);
+	if (sq->session == NULL)
+		sq->pane_inner = analyze_panes(sq, inner, &sq->panes);
 	if (sq->pane_inner != NULL)
 		sq->pane_inner = rewrite_inner(sq->pane_inner);
 	sq->inner = rewrite_inner(inner);

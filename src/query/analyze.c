@@ -474,7 +474,7 @@ query_analyze(Query *query)
 		analyze_groups(sq);
 
 	inner = build_inner(sq);
-	if (sq->session == NULL)
+	if (sq->session == NULL && !sq->appends)
 		sq->pane_inner = analyze_panes(sq, inner, &sq->panes);
 	if (sq->pane_inner != NULL)
 		sq->pane_inner = rewrite_inner(sq->pane_inner);

@@ -12,19 +12,26 @@
  * the storage scan, and the executor checks them.
  *
  * Which partitions the planner took stands in its partition directory, where
- * every look-up of a statement finds the same.
+ * every look-up of a statement finds the same.  Which there are is read from
+ * pg_inherits with the statement's snapshot: the relation cache hears of a
+ * commit only after snapshots see it.
  *
  * Locking: ACCESS SHARE on the tables, as the plan has on those it knows.
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "executor/tuptable.h"
 #include "nodes/pathnodes.h"
 #include "partitioning/partdesc.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -80,7 +87,52 @@ late_partition_known(PlannerInfo *root, Oid storage)
 	for (int i = 0; i < desc->nparts; i++)
 		known = lappend_oid(known, desc->oids[i]);
 	table_close(parent, NoLock);
+	list_sort(known, list_oid_cmp);
 	return known;
+}
+
+/* Returns whether an oid is in a sorted list. */
+static bool
+is_known(List *known, Oid relid)
+{
+	int			low = 0;
+	int			high = list_length(known);
+
+	while (low < high)
+	{
+		int			middle = (low + high) / 2;
+
+		if (list_nth_oid(known, middle) < relid)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < list_length(known) && list_nth_oid(known, low) == relid;
+}
+
+/* Returns the partitions of a table that the snapshot sees and that are not known. */
+static List *
+find_unknown(Oid parent, List *known, Snapshot snapshot)
+{
+	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
+	List	   *relids = NIL;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhparent, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(parent));
+	scan = systable_beginscan(inherits, InheritsParentIndexId, true, snapshot, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_inherits form = (Form_pg_inherits) GETSTRUCT(tuple);
+
+		if (!form->inhdetachpending && !is_known(known, form->inhrelid))
+			relids = lappend_oid(relids, form->inhrelid);
+	}
+	systable_endscan(scan);
+	table_close(inherits, AccessShareLock);
+	return relids;
 }
 
 /* Begins to read the other partitions; see late_partition.h. */
@@ -88,24 +140,13 @@ LatePartitions *
 late_partition_open(Oid storage, List *known, Snapshot snapshot, TupleTableSlot *slot)
 {
 	LatePartitions *late = palloc0(sizeof(LatePartitions));
-	Oid			relid = range_parent(storage);
-	Relation	parent;
-	PartitionDesc desc;
+	Oid			parent = range_parent(storage);
 
 	late->snapshot = snapshot;
 	late->slot = slot;
 	late->context = CurrentMemoryContext;
-	if (!OidIsValid(relid))
-		return late;
-	/* the lock takes in what has committed before the snapshot */
-	parent = table_open(relid, AccessShareLock);
-	desc = RelationGetPartitionDesc(parent, true);
-	for (int i = 0; i < desc->nparts; i++)
-	{
-		if (!list_member_oid(known, desc->oids[i]))
-			late->relids = lappend_oid(late->relids, desc->oids[i]);
-	}
-	table_close(parent, NoLock);
+	if (OidIsValid(parent))
+		late->relids = find_unknown(parent, known, snapshot);
 	return late;
 }
 
@@ -129,7 +170,10 @@ open_next_partition(LatePartitions *late)
 
 	while (late->rel == NULL && late->relids != NIL)
 	{
-		/* retention may have dropped it */
+		/*
+		 * Retention may have dropped it; and its maker holds a lock on it
+		 * until the relation cache can know of it.
+		 */
 		late->rel = try_relation_open(linitial_oid(late->relids), AccessShareLock);
 		late->relids = list_delete_first(late->relids);
 	}

@@ -50,9 +50,11 @@ INSERT INTO events VALUES (now(), 1, 1);
 SELECT stream_sync();
 SELECT rows_in - rows_committed = rows_aborted AS accounted, rows_aborted > 500 AS aborted FROM pg_stat_stream;
 
--- the newest window
+-- how far event time has got
 CREATE MATERIALIZED VIEW per_hour AS
     SELECT w.window_start, count(*) FROM events, tumble(ts, '1 hour') w GROUP BY 1;
+SELECT stream_set_event_time('events', 'ts', '1 hour');
+SELECT event_time_column, event_time_delay, event_time_idle_timeout FROM pg_stat_stream;
 SELECT watermark FROM pg_stat_stream_view WHERE viewname = 'per_hour';
 INSERT INTO events VALUES ('2020-01-01 10:30+00', 1, 1), ('2020-01-01 12:30+00', 1, 1), ('infinity', 1, 1), (NULL, 1, 1);
 INSERT INTO events VALUES ('2020-01-01 11:30+00', 1, 1);

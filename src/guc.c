@@ -21,6 +21,7 @@ int			guc_flush_interval_ms = 10000;
 int			guc_flush_wal_mb = 256;
 int			guc_lock_timeout_ms = 1000;
 int			guc_max_databases = 32;
+int			guc_max_future_s = 86400;
 int			guc_max_lag_mb = 4096;
 int			guc_max_lag_timeout_ms = 60000;
 int			guc_max_partitions = 1000;
@@ -77,6 +78,10 @@ static const IntSetting int_settings[] = {
 		"Number of databases in the cluster that can have streams.",
 		NULL,
 	&guc_max_databases, 1, 1024, PGC_POSTMASTER, 0},
+	{"stream_ext.max_future",
+		"How far ahead of its commit an event time may be and still move the watermark.",
+		"A row further ahead is counted as any other.",
+	&guc_max_future_s, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_S},
 	{"stream_ext.max_lag",
 		"WAL the slowest running view may be behind before writers wait.",
 		"-1 lets it grow without limit.",

@@ -12,6 +12,7 @@ extern int	guc_flush_interval_ms;	/* memory to storage at least this often */
 extern int	guc_flush_wal_mb;	/* flush when this much WAL is retained */
 extern int	guc_lock_timeout_ms;	/* the worker waits this long for a lock */
 extern int	guc_max_databases;	/* postmaster */
+extern int	guc_max_future_s;	/* an event time ahead of its commit */
 extern int	guc_max_lag_mb;		/* writers wait beyond; -1 = never */
 extern int	guc_max_lag_timeout_ms; /* ... and fail after this */
 extern int	guc_max_partitions; /* of one view's storage */

@@ -19,6 +19,7 @@
 #include "ddl/ddl.h"
 #include "fault_point.h"
 #include "guc.h"
+#include "memory_scan/closed_until.h"
 #include "shared/control.h"
 #include "stream_am/stream_am.h"
 #include "worker/worker.h"
@@ -77,6 +78,7 @@ _PG_init(void)
 	shmem_startup_hook = stream_ext_shmem_startup;
 
 	stream_am_init();
+	closed_until_init();
 	launcher_register();
 
 	ddl_init();

@@ -38,8 +38,8 @@ COMMENT ON TRIGGER adopt_view ON _stream_ext.continuous_view IS
 	'makes a restored continuous view live';
 
 /*
- * Every flush updates one row, so pages are kept nearly empty for HOT.  Not
- * dumped: a position means nothing in another cluster.
+ * Every flush updates one row, so pages are kept nearly empty for HOT.
+ * Dumped for the watermark only: a position means nothing in another cluster.
  */
 CREATE TABLE _stream_ext.view_position (
 	view regclass NOT NULL,
@@ -50,11 +50,72 @@ CREATE TABLE _stream_ext.view_position (
 	system_identifier bigint NOT NULL,
 	timeline integer NOT NULL,
 	database oid NOT NULL,
+	watermark bigint NOT NULL,
+	event_time_since pg_lsn NOT NULL,
+	max_future bigint NOT NULL,
+	last_commit timestamptz NOT NULL,
+	inputs text[] NOT NULL,
+	input_times bigint[] NOT NULL,
+	input_commits timestamptz[] NOT NULL,
 	CONSTRAINT view_position_pkey PRIMARY KEY (view)
 ) WITH (fillfactor = 10, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0);
 COMMENT ON TABLE _stream_ext.view_position IS
 	'how far the storage of each continuous view has got in the WAL';
 REVOKE ALL ON TABLE _stream_ext.view_position FROM PUBLIC;
+-- the least bigint is "none": src/window/watermark.h
+SELECT pg_catalog.pg_extension_config_dump('_stream_ext.view_position',
+	'WHERE watermark OPERATOR(pg_catalog.>) (-9223372036854775808)::pg_catalog.int8');
+
+CREATE FUNCTION _stream_ext.restore_position()
+RETURNS trigger
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'stream_ext_restore_position';
+COMMENT ON FUNCTION _stream_ext.restore_position() IS
+	'trigger: takes over the watermark of a restored continuous view';
+REVOKE ALL ON FUNCTION _stream_ext.restore_position() FROM PUBLIC;
+
+CREATE TRIGGER restore_position BEFORE INSERT ON _stream_ext.view_position
+	FOR EACH ROW EXECUTE FUNCTION _stream_ext.restore_position();
+ALTER TABLE _stream_ext.view_position ENABLE ALWAYS TRIGGER restore_position;
+COMMENT ON TRIGGER restore_position ON _stream_ext.view_position IS
+	'takes over the watermark of a restored continuous view';
+
+/*
+ * A row for each stream_set_event_time(); older ones while a view may still
+ * read WAL from before the next.  delay and idle_timeout: microseconds, delay
+ * in units of the column where is_time is false; idle_timeout 0 = never.
+ */
+CREATE TABLE _stream_ext.event_time (
+	stream regclass NOT NULL,
+	since pg_lsn NOT NULL,
+	since_time timestamptz NOT NULL,
+	event_column name,
+	is_time boolean NOT NULL,
+	delay bigint NOT NULL,
+	idle_timeout bigint NOT NULL,
+	CONSTRAINT event_time_pkey PRIMARY KEY (stream, since)
+);
+COMMENT ON TABLE _stream_ext.event_time IS
+	'which column of a stream is its event time, and from where in the WAL on';
+REVOKE ALL ON TABLE _stream_ext.event_time FROM PUBLIC;
+SELECT pg_catalog.pg_extension_config_dump('_stream_ext.event_time',
+	'WHERE event_column IS NOT NULL AND since OPERATOR(pg_catalog.=)
+	 (SELECT pg_catalog.max(e.since) FROM _stream_ext.event_time e
+	   WHERE e.stream::pg_catalog.oid OPERATOR(pg_catalog.=) event_time.stream::pg_catalog.oid)');
+
+CREATE FUNCTION _stream_ext.restore_event_time()
+RETURNS trigger
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'stream_ext_restore_event_time';
+COMMENT ON FUNCTION _stream_ext.restore_event_time() IS
+	'trigger: a restored event time holds from the restore on';
+REVOKE ALL ON FUNCTION _stream_ext.restore_event_time() FROM PUBLIC;
+
+CREATE TRIGGER restore_event_time BEFORE INSERT ON _stream_ext.event_time
+	FOR EACH ROW EXECUTE FUNCTION _stream_ext.restore_event_time();
+ALTER TABLE _stream_ext.event_time ENABLE ALWAYS TRIGGER restore_event_time;
+COMMENT ON TRIGGER restore_event_time ON _stream_ext.event_time IS
+	'a restored event time holds from the restore on';
 
 CREATE TABLE _stream_ext.dead_letter (
 	view regclass NOT NULL,

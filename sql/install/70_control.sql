@@ -16,6 +16,34 @@ COMMENT ON FUNCTION @extschema@.stream_flush(regclass, interval) IS
 REVOKE ALL ON FUNCTION @extschema@.stream_flush(regclass, interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.stream_flush(regclass, interval) TO PUBLIC;
 
+/*
+ * Three variants, so that the delay may be an interval, an integer, or a
+ * literal of no type: that is text, and means what the column is.
+ */
+CREATE FUNCTION @extschema@.stream_set_event_time(stream regclass, event_column name,
+    delay interval DEFAULT '0', idle_timeout interval DEFAULT NULL) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stream_ext_set_event_time';
+COMMENT ON FUNCTION @extschema@.stream_set_event_time(regclass, name, interval, interval) IS
+    'says which column of a stream is its event time; NULL takes it back';
+REVOKE ALL ON FUNCTION @extschema@.stream_set_event_time(regclass, name, interval, interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.stream_set_event_time(regclass, name, interval, interval) TO PUBLIC;
+
+CREATE FUNCTION @extschema@.stream_set_event_time(stream regclass, event_column name,
+    delay bigint, idle_timeout interval DEFAULT NULL) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stream_ext_set_event_time_integer';
+COMMENT ON FUNCTION @extschema@.stream_set_event_time(regclass, name, bigint, interval) IS
+    'says which integer column of a stream is its event time';
+REVOKE ALL ON FUNCTION @extschema@.stream_set_event_time(regclass, name, bigint, interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.stream_set_event_time(regclass, name, bigint, interval) TO PUBLIC;
+
+CREATE FUNCTION @extschema@.stream_set_event_time(stream regclass, event_column name,
+    delay text, idle_timeout interval DEFAULT NULL) RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stream_ext_set_event_time_text';
+COMMENT ON FUNCTION @extschema@.stream_set_event_time(regclass, name, text, interval) IS
+    'says which column of a stream is its event time, with the delay as text';
+REVOKE ALL ON FUNCTION @extschema@.stream_set_event_time(regclass, name, text, interval) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.stream_set_event_time(regclass, name, text, interval) TO PUBLIC;
+
 CREATE FUNCTION @extschema@.stream_pause(view regclass) RETURNS void
     LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stream_ext_pause';
 COMMENT ON FUNCTION @extschema@.stream_pause(regclass) IS

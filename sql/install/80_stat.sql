@@ -28,7 +28,7 @@ CREATE FUNCTION _stream_ext.stat_view(
     OUT applied_lsn pg_lsn, OUT restart_lsn pg_lsn, OUT lag_bytes bigint,
     OUT last_commit_time timestamptz,
     OUT latency_p50 double precision, OUT latency_p99 double precision,
-    OUT watermark timestamptz,
+    OUT watermark bigint,
     OUT last_error_time timestamptz, OUT last_error_sqlstate text, OUT last_error text,
     OUT stats_reset timestamptz)
     RETURNS SETOF record
@@ -48,6 +48,11 @@ CREATE FUNCTION _stream_ext.stat_worker(
 COMMENT ON FUNCTION _stream_ext.stat_worker() IS 'rows behind pg_stat_stream_worker';
 GRANT EXECUTE ON FUNCTION _stream_ext.stat_worker() TO PUBLIC;
 
+CREATE FUNCTION _stream_ext.watermark_time(watermark bigint) RETURNS timestamptz
+    LANGUAGE c STRICT IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'stream_ext_watermark_time';
+COMMENT ON FUNCTION _stream_ext.watermark_time(bigint) IS 'a watermark as a time';
+GRANT EXECUTE ON FUNCTION _stream_ext.watermark_time(bigint) TO PUBLIC;
+
 CREATE VIEW @extschema@.pg_stat_stream AS
     SELECT c.oid AS relid, n.nspname AS schemaname, c.relname AS streamname,
            coalesce(s.rows_in, 0) AS rows_in,
@@ -58,11 +63,23 @@ CREATE VIEW @extschema@.pg_stat_stream AS
            s.last_commit_lsn, s.last_commit_time,
            coalesce(s.backpressure_count, 0) AS backpressure_count,
            coalesce(s.backpressure_time, 0) AS backpressure_time,
+           e.event_column AS event_time_column,
+           CASE WHEN e.is_time
+                THEN pg_catalog.make_interval(secs => e.delay::pg_catalog.float8 OPERATOR(pg_catalog./) 1000000)::pg_catalog.text
+                ELSE e.delay::pg_catalog.text END AS event_time_delay,
+           CASE WHEN e.idle_timeout OPERATOR(pg_catalog.>) 0
+                THEN pg_catalog.make_interval(secs => e.idle_timeout::pg_catalog.float8 OPERATOR(pg_catalog./) 1000000)
+                END AS event_time_idle_timeout,
            s.stats_reset
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_am a ON a.oid OPERATOR(pg_catalog.=) c.relam
     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     LEFT JOIN _stream_ext.stat_stream() s ON s.relid OPERATOR(pg_catalog.=) c.oid
+    LEFT JOIN LATERAL (
+        SELECT t.event_column, t.is_time, t.delay, t.idle_timeout
+        FROM _stream_ext.event_time t
+        WHERE t.stream::pg_catalog.oid OPERATOR(pg_catalog.=) c.oid
+        ORDER BY t.since DESC LIMIT 1) e ON e.event_column IS NOT NULL
     WHERE a.amname OPERATOR(pg_catalog.=) 'stream' AND c.relkind OPERATOR(pg_catalog.=) 'r';
 COMMENT ON VIEW @extschema@.pg_stat_stream IS
     'statistics: one row for each stream of this database';
@@ -109,7 +126,11 @@ CREATE VIEW @extschema@.pg_stat_stream_view AS
                 THEN interval '0' END AS lag_time,
            s.last_commit_time,
            s.latency_p50, s.latency_p99,
-           s.watermark,
+           CASE WHEN e.is_time
+                THEN _stream_ext.watermark_time(coalesce(s.watermark, p.watermark)) END AS watermark,
+           CASE WHEN NOT e.is_time
+                THEN nullif(coalesce(s.watermark, p.watermark), (-9223372036854775808)::pg_catalog.int8)
+                END AS watermark_integer,
            s.last_error_time, s.last_error_sqlstate,
            CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
                      OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
@@ -119,7 +140,12 @@ CREATE VIEW @extschema@.pg_stat_stream_view AS
     JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) v.view::pg_catalog.oid
     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     LEFT JOIN _stream_ext.view_position p ON p.view::pg_catalog.oid OPERATOR(pg_catalog.=) c.oid
-    LEFT JOIN _stream_ext.stat_view() s ON s.viewid OPERATOR(pg_catalog.=) c.oid;
+    LEFT JOIN _stream_ext.stat_view() s ON s.viewid OPERATOR(pg_catalog.=) c.oid
+    LEFT JOIN LATERAL (
+        SELECT t.event_column, t.is_time
+        FROM _stream_ext.event_time t
+        WHERE t.stream::pg_catalog.oid OPERATOR(pg_catalog.=) v.stream::pg_catalog.oid
+        ORDER BY t.since DESC LIMIT 1) e ON e.event_column IS NOT NULL;
 COMMENT ON VIEW @extschema@.pg_stat_stream_view IS
     'statistics: one row for each continuous view of this database';
 REVOKE ALL ON @extschema@.pg_stat_stream_view FROM PUBLIC;

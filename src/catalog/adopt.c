@@ -16,12 +16,15 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "storage/lmgr.h"
 #include "utils/timestamp.h"
 
 #include "catalog/adopt.h"
 #include "catalog/catalog_table.h"
 #include "catalog/part_dependency.h"
+#include "clock.h"
 #include "compat.h"
+#include "guc.h"
 
 /* Gives the view its parts and a position; see adopt.h. */
 ViewPosition
@@ -41,10 +44,31 @@ catalog_adopt_view(const ViewCatalog *view, XLogRecPtr lsn)
 		position.found = true;
 		position.max_window = DT_NOEND;
 		position.any_group = true;
+		watermark_init(&position.watermark, guc_max_future_s * USECS_PER_SEC, clock_real());
 	}
 	position.native = true;
 	position.lsn = lsn;
 	position.restart_lsn = lsn;
 	catalog_set_position(view->viewid, &position);
 	return position;
+}
+
+/* Takes over the watermark of a restored position; see adopt.h. */
+bool
+catalog_restore_watermark(Oid viewid, int64 watermark)
+{
+	ViewPosition position;
+
+	/* the worker may be about to write the same row */
+	LockRelationOid(catalog_table_oid(CATALOG_VIEW_POSITION), ShareRowExclusiveLock);
+	position = catalog_get_position(viewid, NULL);
+	if (!position.found)
+		return true;
+	if (position.native && position.watermark.watermark < watermark)
+	{
+		position.watermark.watermark = watermark;
+		catalog_set_position(viewid, &position);
+		catalog_touch();
+	}
+	return false;
 }

@@ -13,4 +13,11 @@
  */
 extern ViewPosition catalog_adopt_view(const ViewCatalog *view, XLogRecPtr lsn);
 
+/*
+ * A view's position of another system is about to be inserted by a restore.
+ * Only its watermark counts here.  Returns false if the view had a position,
+ * which has taken it over; else the row inserted must be one of no system.
+ */
+extern bool catalog_restore_watermark(Oid viewid, int64 watermark);
+
 #endif							/* STREAM_EXT_ADOPT_H */

@@ -38,7 +38,7 @@
 typedef struct TableName
 {
 	const char *table;
-	const char *index;			/* begins with the view's oid */
+	const char *index;			/* begins with the oid in the first column */
 } TableName;
 
 static const TableName table_names[CATALOG_TABLES] = {
@@ -46,6 +46,7 @@ static const TableName table_names[CATALOG_TABLES] = {
 	{"view_position", "view_position_pkey"},
 	{"dead_letter", "dead_letter_view_idx"},
 	{"quarantine", "quarantine_view_idx"},
+	{"event_time", "event_time_pkey"},
 };
 
 /* What was found; schema is InvalidOid where the extension is absent. */

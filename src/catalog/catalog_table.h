@@ -17,12 +17,13 @@ typedef enum CatalogTable
 	CATALOG_CONTINUOUS_VIEW,
 	CATALOG_VIEW_POSITION,
 	CATALOG_DEAD_LETTER,
-	CATALOG_QUARANTINE
+	CATALOG_QUARANTINE,
+	CATALOG_EVENT_TIME
 } CatalogTable;
 
-#define CATALOG_TABLES	4
+#define CATALOG_TABLES	5
 
-/* A scan of one table, by the oid in its first column or of all rows. */
+/* A scan of one table, by the oid in its first column (a view, or a stream) or of all rows. */
 typedef struct CatalogScan
 {
 	Relation	rel;

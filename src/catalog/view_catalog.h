@@ -15,6 +15,7 @@
 #include "datatype/timestamp.h"
 #include "nodes/pg_list.h"
 #include "shared/control.h"
+#include "window/watermark.h"
 #include "utils/snapshot.h"
 
 typedef struct ContinuousOptions
@@ -51,6 +52,7 @@ typedef struct ViewPosition
 	TimestampTz max_window;		/* newest window ever flushed, DT_NOBEGIN =
 								 * none */
 	bool		any_group;		/* something was ever flushed */
+	WatermarkState watermark;	/* after the commits up to lsn */
 } ViewPosition;
 
 /* All views of this database, by the current catalog snapshot; in CurrentMemoryContext. */

@@ -6,6 +6,9 @@
  * exist.  The view starts at the commit of the restoring transaction, as a
  * view that is created does: the stream is locked against writers.
  *
+ * Of a restored position nothing counts but the watermark: what was closed
+ * stays closed.
+ *
  * A restore that disables triggers, and a copied database, come without this;
  * then the worker adopts the view when it sees it (worker_views.c).
  *
@@ -28,6 +31,7 @@
 #include "stream_am/stream_am.h"
 
 STREAM_FUNCTION(stream_ext_adopt_view);
+STREAM_FUNCTION(stream_ext_restore_position);
 
 /* Returns the view's oid, the first column of the inserted row. */
 static Oid
@@ -101,4 +105,42 @@ stream_ext_adopt_view(PG_FUNCTION_ARGS)
 	catalog_touch();
 	commit_wake_worker();
 	return PointerGetDatum(NULL);
+}
+
+/* Columns of _stream_ext.view_position that the trigger looks at. */
+enum
+{
+	RESTORED_VIEW = 1,
+	RESTORED_SYSTEM_IDENTIFIER = 6,
+	RESTORED_WATERMARK = 9
+};
+
+/* A position comes with a dump: only its watermark means something here. */
+Datum
+stream_ext_restore_position(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigger = (TriggerData *) fcinfo->context;
+	int			column = RESTORED_SYSTEM_IDENTIFIER;
+	Datum		no_system = Int64GetDatum(0);
+	bool		isnull = false;
+	bool		no_view;
+	bool		no_watermark;
+	TupleDesc	desc;
+	Datum		viewid;
+	Datum		watermark;
+
+	if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
+		!TRIGGER_FIRED_FOR_ROW(trigger->tg_event) || !TRIGGER_FIRED_BY_INSERT(trigger->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("this function is the BEFORE INSERT trigger of the positions of continuous views")));
+	desc = RelationGetDescr(trigger->tg_relation);
+	viewid = heap_getattr(trigger->tg_trigtuple, RESTORED_VIEW, desc, &no_view);
+	watermark = heap_getattr(trigger->tg_trigtuple, RESTORED_WATERMARK, desc, &no_watermark);
+	if (no_view || no_watermark)
+		return PointerGetDatum(trigger->tg_trigtuple);	/* will be refused */
+	if (!catalog_restore_watermark(DatumGetObjectId(viewid), DatumGetInt64(watermark)))
+		return PointerGetDatum(NULL);
+	return PointerGetDatum(heap_modify_tuple_by_cols(trigger->tg_trigtuple, desc, 1, &column,
+													 &no_system, &isnull));
 }

@@ -20,6 +20,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 
+#include "catalog/event_time.h"
 #include "catalog/view_catalog.h"
 #include "compat.h"
 #include "ddl/commit_actions.h"
@@ -108,5 +109,8 @@ drop_forget_relation(Oid relid)
 		commit_wake_worker();
 	}
 	else if (stream_am_is_stream_oid(relid))
+	{
+		event_time_delete(relid);
 		commit_forget_stream(relid);
+	}
 }

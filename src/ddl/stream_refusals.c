@@ -31,6 +31,7 @@
 #include "utils/snapmgr.h"
 
 #include "compat.h"
+#include "ddl/event_time_guard.h"
 #include "ddl/stream_refusals.h"
 #include "ddl/stream_settled.h"
 #include "stream_am/stream_am.h"
@@ -182,6 +183,8 @@ check_alter_command(Oid relid, bool is_stream, const AlterTableCmd *cmd)
 				check_typed();
 			return false;
 		case AT_AlterColumnType:
+			if (is_stream)
+				event_time_guard_type(relid, cmd->name);
 			return is_stream;
 		case COMPAT_CASE_ADD_COLUMN:
 			return is_stream && settled_column_needs_rewrite((ColumnDef *) cmd->def);

@@ -34,6 +34,7 @@
 #include "ddl/database_hold.h"
 #include "ddl/ddl.h"
 #include "ddl/drop_view.h"
+#include "ddl/event_time_guard.h"
 #include "ddl/part_guard.h"
 #include "ddl/stream_refusals.h"
 #include "ddl/view_statement.h"
@@ -302,6 +303,10 @@ ddl_object_access(ObjectAccessType access, Oid classid, Oid objectid, int subid,
 		return;
 	if (access == OAT_DROP && classid == RelationRelationId && subid == 0)
 		drop_forget_relation(objectid);
+	else if (access == OAT_DROP && classid == RelationRelationId)
+		event_time_guard_drop(objectid, subid);
+	else if (access == OAT_POST_ALTER && classid == RelationRelationId && subid > 0)
+		event_time_guard_altered(objectid, subid);
 	else if (!creating_ourselves())
 		ddl_check_stream_object(access, classid, objectid, subid, arg);
 }

@@ -344,14 +344,20 @@ flush_groups(FlushWriter *writer, MinimalTuple *groups, uint32 ngroups, uint64 *
  * Writes the position and closes the writer.
  */
 void
-flush_finish(FlushWriter *writer, XLogRecPtr lsn, XLogRecPtr restart_lsn)
+flush_finish(FlushWriter *writer, XLogRecPtr lsn, XLogRecPtr restart_lsn,
+			 const WatermarkState *watermark)
 {
+	int64		stored = writer->position.watermark.watermark;
+
 	Assert(lsn >= writer->position.lsn);
 
 	writer->position.found = true;
 	writer->position.native = true;
 	writer->position.lsn = lsn;
 	writer->position.restart_lsn = restart_lsn;
+	watermark_copy(&writer->position.watermark, watermark);
+	/* a restore may have brought a greater one; see ddl/adopt_view.c */
+	writer->position.watermark.watermark = Max(watermark->watermark, stored);
 	catalog_set_position(writer->view->viewid, &writer->position);
 	CommandCounterIncrement();
 	MemoryContextDelete(writer->context);

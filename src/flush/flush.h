@@ -42,8 +42,9 @@ extern FlushWriter *flush_begin(const ViewCatalog *view, GroupDesc *desc, const 
  */
 extern void flush_groups(FlushWriter *writer, MinimalTuple *groups, uint32 ngroups, uint64 *quarantined);
 
-/* Writes the position (end of what storage now holds) and closes. */
-extern void flush_finish(FlushWriter *writer, XLogRecPtr lsn, XLogRecPtr restart_lsn);
+/* Writes the position (end of what storage now holds, and the watermark there) and closes. */
+extern void flush_finish(FlushWriter *writer, XLogRecPtr lsn, XLogRecPtr restart_lsn,
+						 const WatermarkState *watermark);
 
 /*
  * Groups of windows that start before this are expired: hidden from readers

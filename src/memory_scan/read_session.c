@@ -300,6 +300,7 @@ read_once(const ReadRequest *request, GenerationCut *cut)
 	ViewControl *view = control_view(MyDatabaseId, request->viewid, false);
 
 	memset(cut, 0, sizeof(*cut));
+	cut->watermark = position.found ? position.watermark.watermark : WATERMARK_NONE;
 	if (!position.found || !position.native)
 		return;
 	cut->end_lsn = cut->content_lsn = position.lsn;
@@ -344,9 +345,14 @@ read_session_read(const ReadRequest *request, GenerationCut *cut)
 	Assert(OidIsValid(request->viewid));
 	Assert(request->snapshot != NULL);
 
-	memset(cut, 0, sizeof(*cut));
 	if (RecoveryInProgress() || !control_available())
+	{
+		ViewPosition position = catalog_get_position(request->viewid, request->snapshot);
+
+		memset(cut, 0, sizeof(*cut));
+		cut->watermark = position.found ? position.watermark.watermark : WATERMARK_NONE;
 		return;
+	}
 	if (!IsMVCCSnapshot(request->snapshot))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

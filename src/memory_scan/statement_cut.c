@@ -108,7 +108,9 @@ statement_cut_load(StatementCut *cut)
 		request.filter = &no_filter;
 	else
 		cut->compute_filter_cb(cut->scan);
-	read_session_read(&request, &cut->groups);
+	/* a condition may have asked for the watermark, and so read it */
+	if (!cut->loaded)
+		read_session_read(&request, &cut->groups);
 	cut->loaded = true;
 	MemoryContextSwitchTo(saved);
 }
@@ -207,6 +209,27 @@ statement_cut_panes(const StatementCut *cut)
 {
 	Assert(cut->loaded);
 	return &cut->groups.panes;
+}
+
+/*
+ * Returns the watermark of a view's cut; see statement_cut.h.  Whoever asks
+ * may be a condition of the very scan, whose filter is not known yet.
+ */
+bool
+statement_cut_watermark(const EState *estate, Oid viewid, int64 *watermark)
+{
+	StatementCut *cut = statement_cut_find(estate, viewid);
+
+	if (cut == NULL)
+		return false;
+	if (!cut->loaded)
+	{
+		cut->whole = true;
+		statement_cut_load_all(estate);
+	}
+	Assert(cut->loaded);
+	*watermark = cut->groups.watermark;
+	return true;
 }
 
 /* Returns the number of generations read. */

@@ -44,6 +44,13 @@ extern MinimalTuple statement_cut_next(StatementCut *cut, CutCursor *cursor);
 /* The panes of the groups, once a scan has started. */
 extern const ViewPanes *statement_cut_panes(const StatementCut *cut);
 
+/*
+ * The watermark of a view's cut in a statement; reads the statement's views if
+ * that has not been done.  Returns false if the statement does not scan the
+ * view.
+ */
+extern bool statement_cut_watermark(const EState *estate, Oid viewid, int64 *watermark);
+
 /* Generations in the cut; 0 before it was read. */
 extern int	statement_cut_generations(const StatementCut *cut);
 

@@ -106,6 +106,8 @@ typedef struct GenerationControl
 	uint32		ngroups;
 	uint64		bytes;
 	FullTransactionId flush_xid;	/* valid once its flush has committed */
+	int64		watermark;		/* after its last commit; see
+								 * window/watermark.h */
 } GenerationControl;
 
 /*
@@ -134,6 +136,7 @@ typedef struct ViewControl
 	bool		attached;		/* a worker maintains the generations below */
 	XLogRecPtr	applied_lsn;	/* end of the open generation */
 	ViewPanes	panes;			/* of the groups below */
+	int64		watermark;		/* goes with applied_lsn */
 	int			ngenerations;	/* oldest first, the last one is open */
 	GenerationControl generations[MAX_GENERATIONS];
 
@@ -167,8 +170,6 @@ typedef struct ViewControl
 	pg_atomic_uint64 last_flush_time;
 	pg_atomic_uint64 last_error_time;
 	pg_atomic_uint64 last_commit_time;	/* of the newest transaction applied */
-	pg_atomic_uint64 watermark; /* newest window that got a row, as its key; 0
-								 * = none */
 	pg_atomic_uint64 stats_reset;
 	pg_atomic_uint64 latency[LATENCY_BUCKETS];	/* commit to visible */
 

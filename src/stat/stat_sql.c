@@ -27,11 +27,13 @@
 #include "shared/control.h"
 #include "shared/wal_end.h"
 #include "stat/latency.h"
+#include "window/watermark.h"
 
 STREAM_FUNCTION(stream_ext_stat_stream);
 STREAM_FUNCTION(stream_ext_stat_view);
 STREAM_FUNCTION(stream_ext_stat_worker);
 STREAM_FUNCTION(stream_ext_stat_reset);
+STREAM_FUNCTION(stream_ext_watermark_time);
 
 #define MAX_COLUMNS 40
 
@@ -228,6 +230,31 @@ put_view_latency(StatRow *row, ViewControl *view)
 	}
 }
 
+/* How far event time has got, in the unit of the stream's column. */
+static void
+put_watermark(StatRow *row, ViewControl *view)
+{
+	int64		watermark;
+	bool		attached;
+
+	LWLockAcquire(&view->lock, LW_SHARED);
+	watermark = view->watermark;
+	attached = view->attached;
+	LWLockRelease(&view->lock);
+	put(row, Int64GetDatum(watermark), !attached || watermark == WATERMARK_NONE);
+}
+
+/* Returns a watermark of a time axis as a time; NULL beyond its range. */
+Datum
+stream_ext_watermark_time(PG_FUNCTION_ARGS)
+{
+	int64		watermark = PG_GETARG_INT64(0);
+
+	if (!IS_VALID_TIMESTAMP(watermark))
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(watermark);
+}
+
 /* One row per continuous view of this database that has a control slot. */
 Datum
 stream_ext_stat_view(PG_FUNCTION_ARGS)
@@ -251,7 +278,7 @@ stream_ext_stat_view(PG_FUNCTION_ARGS)
 		put_view_flushes(&row, view);
 		put_view_lag(&row, view, db);
 		put_view_latency(&row, view);
-		put_time(&row, pg_atomic_read_u64(&view->watermark));
+		put_watermark(&row, view);
 		put_time(&row, pg_atomic_read_u64(&view->last_error_time));
 		put_text(&row, sqlstate ? unpack_sql_state(sqlstate) : "");
 		put_text(&row, error);

@@ -130,13 +130,16 @@ cut_copy_chain(Cut *cut, const ViewControl *view, int first, GenerationCut *resu
 
 		if (generation->start_lsn != result->end_lsn)
 			break;
-		if (cut->filter->has_key_hash)
+		if (cut->filter->no_groups)
+			 /* nothing is copied */ ;
+		else if (cut->filter->has_key_hash)
 			cut_probe(cut, generation);
 		else
 			cut_scan(cut, generation);
 		result->end_lsn = generation->end_lsn;
 		if (generation->ngroups > 0)
 			result->content_lsn = generation->end_lsn;
+		result->watermark = Max(result->watermark, generation->watermark);
 		result->ngenerations++;
 	}
 }

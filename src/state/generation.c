@@ -52,13 +52,18 @@ generation_shmem_init(void)
 
 /* Moves the end of the open generation.  Caller holds both locks exclusively. */
 void
-generation_set_applied(ViewControl *view, XLogRecPtr applied_lsn)
+generation_set_applied(ViewControl *view, XLogRecPtr applied_lsn, int64 watermark)
 {
+	GenerationControl *open = &view->generations[view->ngenerations - 1];
+
 	Assert(LWLockHeldByMeInMode(&view->lock, LW_EXCLUSIVE));
 	Assert(applied_lsn >= view->applied_lsn);
+	Assert(watermark >= view->watermark);
 
 	view->applied_lsn = applied_lsn;
-	view->generations[view->ngenerations - 1].end_lsn = applied_lsn;
+	view->watermark = watermark;
+	open->end_lsn = applied_lsn;
+	open->watermark = watermark;
 	pg_atomic_write_u64(&view->applied_lsn_hint, applied_lsn);
 }
 
@@ -74,6 +79,7 @@ chain_append(ViewControl *view, XLogRecPtr start_lsn)
 	open->start_lsn = start_lsn;
 	open->end_lsn = start_lsn;
 	open->flush_xid = InvalidFullTransactionId;
+	open->watermark = view->watermark;
 }
 
 /* Takes the oldest n generations, or all, out of the chain and then frees them. */
@@ -126,7 +132,8 @@ writer_reset_tail(GenerationWriter *writer)
 
 /* Starts a chain at position; see generation.h. */
 GenerationWriter *
-generation_attach(ViewControl *view, GroupDesc *desc, XLogRecPtr position, MemoryContext parent)
+generation_attach(ViewControl *view, GroupDesc *desc, XLogRecPtr position,
+				  int64 watermark, MemoryContext parent)
 {
 	MemoryContext context = AllocSetContextCreate(parent, "stream_ext generation writer",
 												  ALLOCSET_SMALL_SIZES);
@@ -150,6 +157,7 @@ generation_attach(ViewControl *view, GroupDesc *desc, XLogRecPtr position, Memor
 	Assert(view->ngenerations == 0);
 	view->attached = true;
 	view->panes = desc->panes;
+	view->watermark = watermark;
 	chain_append(view, position);
 	view->applied_lsn = position;
 	pg_atomic_write_u64(&view->applied_lsn_hint, position);
@@ -196,7 +204,16 @@ void
 generation_advance(GenerationWriter *writer, XLogRecPtr applied_lsn)
 {
 	generation_lock(writer->view);
-	generation_set_applied(writer->view, applied_lsn);
+	generation_set_applied(writer->view, applied_lsn, writer->view->watermark);
+	generation_unlock(writer->view);
+}
+
+/* Moves the watermark without rows; see generation.h. */
+void
+generation_set_watermark(GenerationWriter *writer, int64 watermark)
+{
+	generation_lock(writer->view);
+	generation_set_applied(writer->view, writer->view->applied_lsn, watermark);
 	generation_unlock(writer->view);
 }
 
@@ -368,7 +385,8 @@ generation_flushed(GenerationWriter *writer, FullTransactionId flush_xid)
 
 /* Goes on behind a transaction larger than memory; see generation.h. */
 void
-generation_skip_to(GenerationWriter *writer, XLogRecPtr position, FullTransactionId xid)
+generation_skip_to(GenerationWriter *writer, XLogRecPtr position, FullTransactionId xid,
+				   int64 watermark)
 {
 	ViewControl *view = writer->view;
 	GenerationControl *open;
@@ -387,7 +405,7 @@ generation_skip_to(GenerationWriter *writer, XLogRecPtr position, FullTransactio
 	else
 		open->flush_xid = xid;
 	chain_append(view, position);
-	generation_set_applied(view, position);
+	generation_set_applied(view, position, watermark);
 	generation_unlock(view);
 	writer_reset_tail(writer);
 	generation_trim(writer, false);

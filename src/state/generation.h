@@ -37,9 +37,10 @@ extern void generation_shmem_init(void);
 typedef struct GenerationWriter GenerationWriter;	/* local handle of one
 													 * view */
 
-/* Throws away whatever a former worker left and starts a chain at position. */
+/* Throws away whatever a former worker left and starts a chain at position, with the watermark there. */
 extern GenerationWriter *generation_attach(ViewControl *view, GroupDesc *desc,
-										   XLogRecPtr position, MemoryContext parent);
+										   XLogRecPtr position, int64 watermark,
+										   MemoryContext parent);
 
 /* The view keeps its memory for readers, or (discard) gives it up. */
 extern void generation_detach(GenerationWriter *writer, bool discard);
@@ -55,10 +56,14 @@ extern void generation_discard_database(Oid dbid);
  * once for all readers.  Combining (user code) happens before the lock is
  * taken.  Returns false, with nothing changed, when shared memory is short.
  */
-extern bool generation_publish(GenerationWriter *writer, Scratch *scratch, XLogRecPtr applied_lsn);
+extern bool generation_publish(GenerationWriter *writer, Scratch *scratch,
+							   XLogRecPtr applied_lsn, int64 watermark);
 
 /* Moves applied_lsn without rows. */
 extern void generation_advance(GenerationWriter *writer, XLogRecPtr applied_lsn);
+
+/* Moves the watermark without rows: it is stored already. */
+extern void generation_set_watermark(GenerationWriter *writer, int64 watermark);
 
 extern XLogRecPtr generation_applied_lsn(const GenerationWriter *writer);
 extern uint64 generation_open_groups(const GenerationWriter *writer);
@@ -90,7 +95,8 @@ extern void generation_flushed(GenerationWriter *writer, FullTransactionId flush
  * Storage was moved by other means up to position (a transaction larger than
  * memory): every generation must be flushed; restarts the open one there.
  */
-extern void generation_skip_to(GenerationWriter *writer, XLogRecPtr position, FullTransactionId xid);
+extern void generation_skip_to(GenerationWriter *writer, XLogRecPtr position,
+							   FullTransactionId xid, int64 watermark);
 
 /* Frees flushed generations that no snapshot needs; over a share of the memory, also others (counted). */
 extern void generation_trim(GenerationWriter *writer, bool memory_is_short);
@@ -115,12 +121,15 @@ typedef struct GenerationCut
 								 * commit up to here */
 	XLogRecPtr	content_lsn;	/* ... and so does what ends here: no commit
 								 * behind it has changed anything */
+	int64		watermark;		/* after the commits up to end_lsn, or
+								 * WATERMARK_NONE */
 } GenerationCut;
 
 /*
  * Copies the flat groups of every generation from position on that pass the
  * filter.  A key may occur once per generation: the view combines them.  Groups
  * of panes come as they are (state/pane_group.h).
+ * The caller has put the position's watermark into the result.
  */
 extern GenerationReadResult generation_read(ViewControl *view, XLogRecPtr position,
 											TupleDesc desc, const GenerationFilter *filter,

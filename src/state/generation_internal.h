@@ -45,6 +45,6 @@ generation_unlock(ViewControl *view)
 }
 
 /* Moves the end of the open generation.  Caller holds both locks exclusively. */
-extern void generation_set_applied(ViewControl *view, XLogRecPtr applied_lsn);
+extern void generation_set_applied(ViewControl *view, XLogRecPtr applied_lsn, int64 watermark);
 
 #endif							/* STREAM_EXT_GENERATION_INTERNAL_H */

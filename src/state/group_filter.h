@@ -13,6 +13,7 @@
 
 typedef struct GenerationFilter
 {
+	bool		no_groups;		/* where the cut ends is all that is wanted */
 	bool		has_key_hash;	/* only groups with these keys */
 	int			nkeys;
 	uint64		key_bits[INDEX_MAX_KEYS];	/* of group_hash_bits() */

@@ -371,7 +371,7 @@ publish_replace_records(const Publication *publication)
 
 /* The critical section: afterwards readers see all of it. */
 static void
-publish_commit(Publication *publication, XLogRecPtr applied_lsn)
+publish_commit(Publication *publication, XLogRecPtr applied_lsn, int64 watermark)
 {
 	GenerationWriter *writer = publication->writer;
 	GenerationControl *open = generation_open(writer);
@@ -393,7 +393,7 @@ publish_commit(Publication *publication, XLogRecPtr applied_lsn)
 		publish_link_groups(publication, dsa_get_address(group_area(), open->buckets),
 							open->nbuckets);
 	open->ngroups += publication->nnew;
-	generation_set_applied(writer->view, applied_lsn);
+	generation_set_applied(writer->view, applied_lsn, watermark);
 	END_CRIT_SECTION();
 	generation_unlock(writer->view);
 
@@ -402,7 +402,8 @@ publish_commit(Publication *publication, XLogRecPtr applied_lsn)
 
 /* Adds the scratch's groups to the open generation; see generation.h. */
 bool
-generation_publish(GenerationWriter *writer, Scratch *scratch, XLogRecPtr applied_lsn)
+generation_publish(GenerationWriter *writer, Scratch *scratch, XLogRecPtr applied_lsn,
+				   int64 watermark)
 {
 	Publication publication = {.writer = writer,.scratch = scratch};
 	volatile bool fits = false;
@@ -423,7 +424,7 @@ generation_publish(GenerationWriter *writer, Scratch *scratch, XLogRecPtr applie
 	PG_END_TRY();
 
 	if (fits)
-		publish_commit(&publication, applied_lsn);
+		publish_commit(&publication, applied_lsn, watermark);
 	else
 		publish_release(writer);
 	MemoryContextReset(writer->publish);

@@ -29,7 +29,6 @@ struct RowList
 	MinimalTuple *tuples;
 	uint32		ntuples;
 	uint32		capacity;
-	int64		newest;
 	Datum	   *values;			/* work space of row_list_add() */
 	bool	   *isnull;
 };
@@ -41,7 +40,6 @@ row_list_init_array(RowList *list)
 	list->ntuples = 0;
 	list->capacity = INITIAL_ROWS;
 	list->tuples = MemoryContextAlloc(list->context, sizeof(MinimalTuple) * INITIAL_ROWS);
-	list->newest = DT_NOBEGIN;
 }
 
 /* Returns an empty list for rows of desc, in a child of parent. */
@@ -130,13 +128,8 @@ row_list_add(RowList *list, TimestampTz commit_time, const Datum *row, const boo
 		list->isnull[i] = column >= 0 && isnull[column];
 	}
 	time = DatumGetInt64(list->values[desc->window_key]);
-	if (!list->isnull[desc->window_key])
-	{
-		if (time < desc->first_window)
-			return false;
-		if (time > list->newest && !TIMESTAMP_NOT_FINITE(time))
-			list->newest = time;
-	}
+	if (!list->isnull[desc->window_key] && time < desc->first_window)
+		return false;
 
 	row_list_detoast(list);
 	saved = MemoryContextSwitchTo(list->rows);
@@ -159,7 +152,6 @@ row_list_merge(RowList *list, const RowList *other)
 		memcpy(copy, tuple, tuple->t_len);
 		row_list_push(list, copy);
 	}
-	list->newest = Max(list->newest, other->newest);
 }
 
 /* Returns the number of rows. */
@@ -175,11 +167,4 @@ row_list_at(const RowList *list, uint32 i)
 {
 	Assert(i < list->ntuples);
 	return list->tuples[i];
-}
-
-/* Returns the newest finite time. */
-int64
-row_list_newest(const RowList *list)
-{
-	return list->newest;
 }

@@ -26,8 +26,6 @@ extern void row_list_merge(RowList *list, const RowList *other);
 extern uint32 row_list_count(const RowList *list);
 extern MinimalTuple row_list_at(const RowList *list, uint32 i);
 
-/* The newest finite time of a row, DT_NOBEGIN if there is none. */
-extern int64 row_list_newest(const RowList *list);
 extern void row_list_reset(RowList *list);
 
 #endif							/* STREAM_EXT_ROW_LIST_H */

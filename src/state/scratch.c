@@ -528,42 +528,6 @@ scratch_group_at(Scratch *scratch, uint32 i)
 	return scratch->groups[i];
 }
 
-/* Returns the newest window of a group as it is stored; a pane has several. */
-static int64
-scratch_group_window(const GroupDesc *desc, const ScratchGroup *group)
-{
-	int64		window = DatumGetInt64(group->keys[desc->window_key]);
-	PaneShape	shape;
-	WindowSet	set;
-
-	if (!group->is_pane || desc->window_key != desc->panes.start_attnum - 1)
-		return window;
-	shape = pane_group_shape(&desc->panes);
-	pane_windows(&shape, window, &set);
-	return set.start + (set.count - 1) * set.start_step;
-}
-
-/* Returns the newest finite window; see scratch.h. */
-int64
-scratch_newest_window(const Scratch *scratch)
-{
-	int			key = scratch->desc->window_key;
-	int64		newest = DT_NOBEGIN;
-
-	Assert(key >= 0);
-	if (scratch->list != NULL)
-		return row_list_newest(scratch->list);
-	for (uint32 i = 0; i < scratch->ngroups; i++)
-	{
-		const ScratchGroup *group = scratch->groups[i];
-		int64		window = scratch_group_window(scratch->desc, group);
-
-		if (!group->keys_isnull[key] && !TIMESTAMP_NOT_FINITE(window) && window > newest)
-			newest = window;
-	}
-	return newest;
-}
-
 /* Returns the flat form of a group, in CurrentMemoryContext with some garbage. */
 static MinimalTuple
 scratch_flatten(Scratch *scratch, ScratchGroup *group)

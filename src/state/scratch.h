@@ -52,9 +52,6 @@ extern ScratchGroup *scratch_group_at(Scratch *scratch, uint32 i);	/* 0 .. group
 
 /* Group i as a flat group: in CurrentMemoryContext, or the scratch's own. */
 extern MinimalTuple scratch_flat_at(Scratch *scratch, uint32 i);
-
-/* The newest finite window in it, DT_NOBEGIN if there is none.  Requires: a window key. */
-extern int64 scratch_newest_window(const Scratch *scratch);
 extern void scratch_reset(Scratch *scratch);
 extern void scratch_free(Scratch *scratch);
 

@@ -71,20 +71,6 @@ typedef struct Attempt
 	uint64		rejected;		/* dead letters of this one */
 } Attempt;
 
-/* Moves the view's watermark to the newest window in the scratch. */
-static void
-apply_note_window(WorkerView *view)
-{
-	int64		watermark = (int64) pg_atomic_read_u64(&view->control->watermark);
-	int64		newest;
-
-	if (view->desc->window_key < 0)
-		return;
-	newest = scratch_newest_window(view->scratch);
-	if (newest != DT_NOBEGIN && (newest > watermark || watermark == 0))
-		pg_atomic_write_u64(&view->control->watermark, (uint64) newest);
-}
-
 /* Writes the scratch's groups to storage and empties it. Runs as the worker. */
 static void
 apply_spill(Attempt *attempt)
@@ -100,7 +86,6 @@ apply_spill(Attempt *attempt)
 	uint64		quarantined = 0;
 	OwnerScope	scope;
 
-	apply_note_window(attempt->view);
 	owner_enter(&scope, attempt->view->catalog);
 	for (uint32 i = 0; i < ngroups; i++)
 		groups[i] = scratch_flat_at(scratch, i);
@@ -162,9 +147,9 @@ apply_publish(Attempt *attempt)
 	bool		published;
 
 	FAULT_POINT("apply-before-publish");
-	apply_note_window(view);
 	attempt->publishing = true;
-	published = generation_publish(view->writer, view->scratch, attempt->run->end_lsn);
+	published = generation_publish(view->writer, view->scratch, attempt->run->end_lsn,
+								   run_watermark(attempt->run));
 	attempt->publishing = false;
 	FAULT_POINT("apply-after-publish");
 	return published;
@@ -191,14 +176,15 @@ apply_end_oversize(Attempt *attempt)
 	apply_spill(attempt);
 	flush_dead_letters(view);
 	FAULT_POINT("oversize-before-position");
-	flush_finish(attempt->writer, attempt->run->end_lsn, run_restart_lsn(attempt->run));
+	flush_finish(attempt->writer, attempt->run->end_lsn, run_restart_lsn(attempt->run),
+				 run_watermark_state(attempt->run));
 }
 
 /* After the commit of such a run: tells memory. */
 static void
 apply_finish_oversize(WorkerView *view, Run *run, FullTransactionId xid)
 {
-	generation_skip_to(view->writer, run->end_lsn, xid);
+	generation_skip_to(view->writer, run->end_lsn, xid, run_watermark(run));
 	view->flushed_lsn = run->end_lsn;
 	view->flushed_restart_lsn = run_restart_lsn(run);
 	pg_atomic_write_u64(&view->control->flushed_lsn, view->flushed_lsn);
@@ -259,6 +245,7 @@ apply_attempt(Attempt *attempt)
 	/* what we waited for a lock to see, this snapshot shall see too */
 	PopActiveSnapshot();
 	PushActiveSnapshot(GetTransactionSnapshot());
+	worker_view_load_event_time(view);
 	rel = table_open(view->query->streamid, AccessShareLock);
 	scratch_reset(view->scratch);
 	view->desc->first_window = retention_first_window(&view->catalog->options, view->query);

@@ -29,6 +29,8 @@
 #define IDLE_POSITION_BYTES	(16 * 1024 * 1024)
 /* How often flushed groups are looked at that some snapshot still needed. */
 #define TRIM_MS				1000
+/* How often the watermark of an idle stream follows the clock. */
+#define STEP_MS				1000
 
 /* Writes the dead letters of the view. Within a transaction, as the worker. */
 void
@@ -63,7 +65,8 @@ flush_forget_dead_letters(WorkerView *view)
 
 /* The flush transaction. Returns its xid. */
 static FullTransactionId
-flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn)
+flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn,
+				  const WatermarkState *watermark)
 {
 	ViewPosition position;
 	FlushWriter *writer;
@@ -84,7 +87,7 @@ flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn)
 	flush_groups(writer, groups, ngroups, &quarantined);
 	FAULT_POINT("flush-after-groups");
 	flush_dead_letters(view);
-	flush_finish(writer, lsn, restart_lsn);
+	flush_finish(writer, lsn, restart_lsn, watermark);
 	xid = GetTopFullTransactionId();
 	PopActiveSnapshot();
 	FAULT_POINT("flush-before-commit");
@@ -132,6 +135,43 @@ flush_failed(WorkerView *view, TimestampTz start)
 	view->flush_retry_at = clock_real() + apply_retry_delay_us(view->flush_failures);
 }
 
+/*
+ * Returns the watermark that goes with the position to be written.  Where that
+ * is all that the view has applied it may move without a row: an idle stream
+ * follows the clock, and a new stream_ext.max_future counts from here on.  The
+ * view takes that over when it is stored, because a worker that starts again
+ * has to find it.
+ */
+static WatermarkState *
+flush_next_watermark(StreamWorker *worker, WorkerView *view, XLogRecPtr lsn)
+{
+	WatermarkState *next = MemoryContextAlloc(worker->run_context, sizeof(WatermarkState));
+	const EventTime *setting = event_time_at(view->event_time, PG_UINT64_MAX);
+
+	if (lsn < generation_applied_lsn(view->writer))
+	{
+		watermark_copy(next, &view->sealed_watermark);
+		return next;
+	}
+	watermark_copy(&view->sealed_watermark, &view->watermark);
+	watermark_copy(next, &view->watermark);
+	next->max_future = guc_max_future_s * USECS_PER_SEC;
+	if (setting != NULL && worker_feeds_caught_up(worker, view))
+		(void) watermark_follow_clock(next, &setting->rule, clock_now());
+	return next;
+}
+
+/* The watermark that went with lsn is stored: from now on it holds. */
+static void
+flush_take_watermark(WorkerView *view, XLogRecPtr lsn, const WatermarkState *stored)
+{
+	if (lsn < generation_applied_lsn(view->writer))
+		return;
+	watermark_copy(&view->watermark, stored);
+	if (stored->watermark > view->control->watermark)
+		generation_set_watermark(view->writer, stored->watermark);
+}
+
 /* Writes what can be sealed; returns false if that failed. */
 static bool
 flush_sealed(StreamWorker *worker, WorkerView *view)
@@ -146,6 +186,7 @@ flush_sealed(StreamWorker *worker, WorkerView *view)
 	PG_TRY();
 	{
 		XLogRecPtr	lsn = generation_seal(view->writer);
+		WatermarkState *watermark;
 		FullTransactionId xid;
 
 		if (XLogRecPtrIsInvalid(lsn))
@@ -153,9 +194,11 @@ flush_sealed(StreamWorker *worker, WorkerView *view)
 		else if (lsn < generation_applied_lsn(view->writer))
 			/* the chain was full: what came later must be read again */
 			restart_lsn = view->flushed_restart_lsn;
-		xid = flush_transaction(view, lsn, restart_lsn);
+		watermark = flush_next_watermark(worker, view, lsn);
+		xid = flush_transaction(view, lsn, restart_lsn, watermark);
 		committed = true;
 		FAULT_POINT("flush-after-commit");
+		flush_take_watermark(view, lsn, watermark);
 		generation_flushed(view->writer, xid);
 		flush_done(view, lsn, restart_lsn, start);
 		done = true;
@@ -232,6 +275,28 @@ flush_is_due(const WorkerView *view, TimestampTz now)
 		(generation_open_groups(view->writer) > 0 || behind > IDLE_POSITION_BYTES);
 }
 
+/*
+ * Returns whether the watermark is to be stored although there may be nothing
+ * to flush: the stream has fallen idle, or stream_ext.max_future is another.
+ */
+static bool
+flush_step_is_due(const StreamWorker *worker, const WorkerView *view, TimestampTz now)
+{
+	const EventTime *setting = event_time_at(view->event_time, PG_UINT64_MAX);
+	WatermarkState next;
+
+	if (setting == NULL || now < view->flush_retry_at || !worker_view_reads(view))
+		return false;
+	if (view->watermark.max_future != guc_max_future_s * USECS_PER_SEC)
+		return true;
+	if (setting->rule.idle_timeout == 0 ||
+		!TimestampDifferenceExceeds(view->last_step, now, Min(guc_flush_interval_ms, STEP_MS)) ||
+		!worker_feeds_caught_up(worker, view))
+		return false;
+	watermark_copy(&next, &view->watermark);
+	return watermark_follow_clock(&next, &setting->rule, clock_now());
+}
+
 /* Gives back flushed groups that no snapshot needs any more, now and then. */
 static void
 flush_trim_views(StreamWorker *worker, TimestampTz now)
@@ -267,6 +332,11 @@ flush_due_views(StreamWorker *worker)
 			continue;
 		if (flush_is_due(view, now))
 			any |= flush_view(worker, view);
+		else if (flush_step_is_due(worker, view, now))
+		{
+			view->last_step = now;
+			any |= flush_sealed(worker, view);
+		}
 	}
 	return any;
 }

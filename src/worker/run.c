@@ -265,7 +265,7 @@ run_has_column(const Run *run, const EventTime *setting)
 	if (setting->column < 1 || setting->column > run->desc->natts)
 		return false;
 	attribute = TupleDescAttr(run->desc, setting->column - 1);
-	return !attribute->attisdropped && attribute->atttypid == setting->type;
+	return !attribute->attisdropped && attribute->atttypid == setting->column_type;
 }
 
 /* Tells the watermark whose rows come now. */

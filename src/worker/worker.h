@@ -63,7 +63,10 @@ typedef struct WorkerView
 	Scratch    *scratch;
 
 	EventTimeHistory *event_time;	/* of its stream, or NULL */
+	uint64		event_time_generation;	/* of the catalog, when it was loaded */
 	WatermarkState watermark;	/* goes with what the view has applied */
+	WatermarkState sealed_watermark;	/* ... with the last sealed generation */
+	TimestampTz last_step;		/* of the watermark, without rows */
 
 	XLogRecPtr	restart_lsn;	/* goes with what the view has applied */
 	XLogRecPtr	flushed_lsn;	/* as in its position row */
@@ -105,6 +108,9 @@ extern void worker_views_init(void);
 extern void worker_views_reload(StreamWorker *worker);
 extern void worker_view_prepare(WorkerView *view);	/* (re)builds query and
 													 * plan if stale */
+
+/* Takes in what stream_set_event_time() has said.  Requires: a transaction. */
+extern void worker_view_load_event_time(WorkerView *view);
 extern void worker_view_set_state(StreamWorker *worker, WorkerView *view,
 								  ViewState state, const char *message);
 extern void worker_view_note_error(WorkerView *view, int sqlstate, const char *message);
@@ -114,6 +120,9 @@ extern bool worker_view_reads(const WorkerView *view);	/* running or lagging */
 extern bool worker_feeds_work(StreamWorker *worker);	/* true if something was
 														 * done */
 extern void worker_feeds_close(StreamWorker *worker);
+
+/* Returns whether the view has applied all there is to read now. */
+extern bool worker_feeds_caught_up(const StreamWorker *worker, const WorkerView *view);
 
 /* apply.c: true if the view now holds the run */
 extern bool apply_run(StreamWorker *worker, WorkerView *view, Run *run);

@@ -51,6 +51,15 @@ feeds_in_step(const StreamWorker *worker, const WorkerView *view)
 		(worker->feed == NULL || view->restart_lsn >= feed_start_lsn(worker->feed));
 }
 
+/* Returns whether the view has applied all there is to read now. */
+bool
+worker_feeds_caught_up(const StreamWorker *worker, const WorkerView *view)
+{
+	return worker->feed != NULL && view->catchup == NULL &&
+		feeds_in_step(worker, view) && feed_caught_up(worker->feed) &&
+		feed_read_lsn(worker->feed) >= pg_atomic_read_u64(&worker->control->last_commit_lsn);
+}
+
 /* Puts a view whose WAL is gone into state gap. */
 static void
 feeds_set_gap(StreamWorker *worker, WorkerView *view)

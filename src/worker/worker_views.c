@@ -282,7 +282,25 @@ worker_view_attach(WorkerView *view)
 		view->scratch = scratch_create(view->desc, view->context);
 	if (view->writer == NULL)
 		view->writer = generation_attach(view->control, view->desc,
-										 view->flushed_lsn, view->context);
+										 view->flushed_lsn, view->watermark.watermark,
+										 view->context);
+}
+
+/* Takes in what stream_set_event_time() has said; see worker.h. */
+void
+worker_view_load_event_time(WorkerView *view)
+{
+	MemoryContext old;
+
+	if (view->event_time_generation == catalog_generation())
+		return;
+	old = MemoryContextSwitchTo(view->context);
+	if (view->event_time != NULL)
+		pfree(view->event_time);
+	view->event_time = NULL;
+	view->event_time_generation = catalog_generation();
+	view->event_time = event_time_load(view->catalog->streamid);
+	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -354,7 +372,8 @@ worker_view_create(StreamWorker *worker, ViewCatalog *catalog, MemoryContext con
 	view->flushed_lsn = position.lsn;
 	view->flushed_restart_lsn = position.restart_lsn;
 	view->restart_lsn = position.restart_lsn;
-	watermark_init(&view->watermark, 0, 0);
+	watermark_copy(&view->watermark, &position.watermark);
+	watermark_copy(&view->sealed_watermark, &position.watermark);
 	view->last_flush = clock_real();
 	view->dead_letter_context = AllocSetContextCreate(context, "stream dead letters",
 													  ALLOCSET_SMALL_SIZES);
@@ -411,6 +430,19 @@ worker_views_find(StreamWorker *worker, Oid viewid)
 	return NULL;
 }
 
+/* Takes over a watermark that a restore has put into the view's position. */
+static void
+worker_view_take_watermark(WorkerView *view)
+{
+	ViewPosition position = catalog_get_position(view->viewid, NULL);
+
+	if (!position.found || position.watermark.watermark <= view->watermark.watermark)
+		return;
+	view->watermark.watermark = position.watermark.watermark;
+	if (view->writer != NULL)
+		generation_set_watermark(view->writer, view->watermark.watermark);
+}
+
 /* Takes over what the catalog says now of a view that is known. */
 static void
 worker_view_update(StreamWorker *worker, WorkerView *view, const ViewCatalog *now)
@@ -421,6 +453,7 @@ worker_view_update(StreamWorker *worker, WorkerView *view, const ViewCatalog *no
 	view->catalog = worker_view_copy_catalog(now);
 	MemoryContextSwitchTo(old);
 	view->stale = true;
+	worker_view_take_watermark(view);
 	if (now->state == VIEW_RUNNING && before == VIEW_LAGGING)
 		view->catalog->state = VIEW_LAGGING;	/* not the catalog's business */
 	if (view->catalog->state != before)
@@ -598,6 +631,8 @@ worker_views_reload(StreamWorker *worker)
 		worker_views_forget_former(worker, catalogs);
 	foreach(lc, catalogs)
 		worker_views_take(worker, lfirst(lc));
+	foreach(lc, worker->views)
+		worker_view_load_event_time(lfirst(lc));
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(old);

@@ -1,0 +1,171 @@
+/*
+ * closed_until.c - up to where a statement sees a view's windows closed.
+ *
+ * What is closed must go with what is shown: a statement that scans a view
+ * gets the watermark of the cut that its scan reads.  A function is not told
+ * which statement calls it, so a hook keeps the statements that run, the
+ * innermost first; statements of functions run inside others.
+ *
+ * Memory: the list is on the C stack of the executor.
+ */
+#include "postgres.h"
+
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "catalog/event_time.h"
+#include "catalog/view_catalog.h"
+#include "compat.h"
+#include "memory_scan/closed_until.h"
+#include "memory_scan/read_session.h"
+#include "memory_scan/statement_cut.h"
+
+STREAM_FUNCTION(stream_ext_closed_until);
+STREAM_FUNCTION(stream_ext_closed_until_integer);
+
+/* A statement that runs. */
+typedef struct RunningStatement
+{
+	const EState *estate;
+	struct RunningStatement *outer;
+} RunningStatement;
+
+static RunningStatement *running = NULL;
+static ExecutorRun_hook_type prev_executor_run_hook = NULL;
+
+/* ExecutorRun hook: notes which statement runs. */
+static void
+closed_until_executor_run(COMPAT_EXECUTOR_RUN_ARGS)
+{
+	RunningStatement statement = {.estate = desc->estate,.outer = running};
+
+	running = &statement;
+	PG_TRY();
+	{
+		if (prev_executor_run_hook)
+			prev_executor_run_hook(COMPAT_EXECUTOR_RUN_PASS);
+		else
+			standard_ExecutorRun(COMPAT_EXECUTOR_RUN_PASS);
+	}
+	PG_FINALLY();
+	{
+		running = statement.outer;
+	}
+	PG_END_TRY();
+}
+
+/* Installs the hook; see closed_until.h. */
+void
+closed_until_init(void)
+{
+	prev_executor_run_hook = ExecutorRun_hook;
+	ExecutorRun_hook = closed_until_executor_run;
+}
+
+/* Returns the watermark of a view that the statement does not scan. */
+static int64
+read_watermark(Oid viewid, Snapshot snapshot)
+{
+	static const GenerationFilter filter = {.no_groups = true};
+	ViewCatalog *view = catalog_get_view(viewid);
+	ReadRequest request = {.viewid = viewid,.snapshot = snapshot,.filter = &filter};
+	GenerationCut cut;
+
+	if (view == NULL)
+		return WATERMARK_NONE;
+	request.memory = view->memory;
+	read_session_read(&request, &cut);
+	return cut.watermark;
+}
+
+/* Returns the watermark in a view's position: what is stored, and no later. */
+static int64
+stored_watermark(Oid viewid, Snapshot snapshot)
+{
+	ViewPosition position = catalog_get_position(viewid, snapshot);
+
+	return position.found ? position.watermark.watermark : WATERMARK_NONE;
+}
+
+/* Returns the watermark that the running statement sees; see closed_until.h. */
+int64
+closed_until_watermark(Oid viewid, bool wait)
+{
+	int64		watermark;
+
+	for (const RunningStatement *statement = running; statement != NULL; statement = statement->outer)
+	{
+		if (statement_cut_watermark(statement->estate, viewid, &watermark))
+			return watermark;
+	}
+	return wait ? read_watermark(viewid, GetActiveSnapshot()) :
+		stored_watermark(viewid, GetActiveSnapshot());
+}
+
+/* Returns a view that the current user may read; raises otherwise. */
+static ViewCatalog *
+readable_view(Oid viewid)
+{
+	ViewCatalog *view = catalog_get_view(viewid);
+	char	   *name = get_rel_name(viewid);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", viewid)));
+	if (view == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a continuous view", name)));
+	if (pg_class_aclcheck(viewid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_MATVIEW, name);
+	return view;
+}
+
+/* Returns the end up to which a view's windows are closed; false if there is none on this kind of axis. */
+static bool
+closed_until(Oid viewid, bool is_time, int64 *end)
+{
+	ViewCatalog *view = readable_view(viewid);
+	const EventTime *setting = event_time_at(event_time_load(view->streamid), PG_UINT64_MAX);
+
+	if (setting == NULL)
+		return false;
+	if (setting->rule.is_time != is_time)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 is_time ?
+				 errmsg("the event time of \"%s\" is an integer", get_rel_name(viewid)) :
+				 errmsg("the event time of \"%s\" is a time", get_rel_name(viewid)),
+				 is_time ?
+				 errhint("Use stream_closed_until_integer().") :
+				 errhint("Use stream_closed_until().")));
+	*end = watermark_closed_until(closed_until_watermark(viewid, true), 0);
+	return *end != WATERMARK_NONE;
+}
+
+/* stream_closed_until(view): windows that end at or before this are closed. */
+Datum
+stream_ext_closed_until(PG_FUNCTION_ARGS)
+{
+	int64		end;
+
+	if (!closed_until(PG_GETARG_OID(0), true, &end) || !IS_VALID_TIMESTAMP(end))
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(end);
+}
+
+/* stream_closed_until_integer(view): the same for streams whose event time is an integer. */
+Datum
+stream_ext_closed_until_integer(PG_FUNCTION_ARGS)
+{
+	int64		end;
+
+	if (!closed_until(PG_GETARG_OID(0), false, &end))
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(end);
+}

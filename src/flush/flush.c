@@ -313,6 +313,7 @@ flush_write_groups(FlushWriter *writer, MinimalTuple *groups, uint32 ngroups)
 		place_entry(writer, &entries[i], groups[i]);
 	write_entries(writer, entries, ngroups);
 	writer->position.any_group = true;
+	writer->ngroups += ngroups;
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }
@@ -320,13 +321,14 @@ flush_write_groups(FlushWriter *writer, MinimalTuple *groups, uint32 ngroups)
 /*
  * Adds groups to storage.
  */
-void
+uint64
 flush_groups(FlushWriter *writer, MinimalTuple *groups, uint32 ngroups, uint64 *quarantined)
 {
 	MemoryContext old;
 
 	if (ngroups == 0)
-		return;
+		return 0;
+	writer->ngroups = 0;
 	old = MemoryContextSwitchTo(writer->call_context);
 	flush_settle(writer);
 	if (writer->desc->panes.slide > 0)
@@ -338,6 +340,7 @@ flush_groups(FlushWriter *writer, MinimalTuple *groups, uint32 ngroups, uint64 *
 	MemoryContextReset(writer->call_context);
 	*quarantined += writer->quarantined;
 	writer->quarantined = 0;
+	return writer->ngroups;
 }
 
 /*

@@ -37,10 +37,10 @@ extern FlushWriter *flush_begin(const ViewCatalog *view, GroupDesc *desc, const 
 /*
  * Adds groups to storage, those of panes as groups of their windows: sorted by partition and key; new ones inserted in
  * bulk, known ones combined.  May be called several times in a transaction.
- * Returns through *quarantined the number of groups that could not be written
- * (kept in _stream_ext.quarantine with the reason).
+ * Returns the number of groups for storage, and through *quarantined how many
+ * of them could not be written (kept in _stream_ext.quarantine with the reason).
  */
-extern void flush_groups(FlushWriter *writer, MinimalTuple *groups, uint32 ngroups, uint64 *quarantined);
+extern uint64 flush_groups(FlushWriter *writer, MinimalTuple *groups, uint32 ngroups, uint64 *quarantined);
 
 /* Writes the position (end of what storage now holds, and the watermark there) and closes. */
 extern void flush_finish(FlushWriter *writer, XLogRecPtr lsn, XLogRecPtr restart_lsn,

@@ -53,6 +53,7 @@ struct FlushWriter
 	MemoryContext context;		/* lives as long as the writer */
 	MemoryContext call_context; /* reset by each flush_groups() */
 	MemoryContext row_context;	/* reset by each group combined */
+	uint64		ngroups;		/* for storage, of the current flush_groups() */
 	uint64		quarantined;
 };
 

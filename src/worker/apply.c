@@ -83,6 +83,7 @@ apply_spill(Attempt *attempt)
 	MemoryContext old = MemoryContextSwitchTo(context);
 	MinimalTuple *groups = palloc_extended(Max(ngroups, 1) * sizeof(MinimalTuple),
 										   MCXT_ALLOC_HUGE);
+	uint64		written;
 	uint64		quarantined = 0;
 	OwnerScope	scope;
 
@@ -91,9 +92,9 @@ apply_spill(Attempt *attempt)
 		groups[i] = scratch_flat_at(scratch, i);
 	owner_leave(&scope);
 
-	flush_groups(attempt->writer, groups, ngroups, &quarantined);
+	written = flush_groups(attempt->writer, groups, ngroups, &quarantined);
 	pg_atomic_fetch_add_u64(&attempt->view->control->groups_quarantined, quarantined);
-	pg_atomic_fetch_add_u64(&attempt->view->control->flush_groups, ngroups);
+	pg_atomic_fetch_add_u64(&attempt->view->control->flush_groups, written);
 	scratch_reset(scratch);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);

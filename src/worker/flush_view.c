@@ -72,6 +72,7 @@ flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn,
 	FlushWriter *writer;
 	MinimalTuple *groups;
 	uint32		ngroups;
+	uint64		written;
 	uint64		quarantined = 0;
 	FullTransactionId xid;
 	OwnerScope	scope;
@@ -84,7 +85,7 @@ flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn,
 	groups = generation_unflushed(view->writer, &ngroups);
 	owner_leave(&scope);
 	writer = flush_begin(view->catalog, view->desc, &position);
-	flush_groups(writer, groups, ngroups, &quarantined);
+	written = flush_groups(writer, groups, ngroups, &quarantined);
 	FAULT_POINT("flush-after-groups");
 	flush_dead_letters(view);
 	flush_finish(writer, lsn, restart_lsn, watermark);
@@ -93,7 +94,7 @@ flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn,
 	FAULT_POINT("flush-before-commit");
 	CommitTransactionCommand();
 
-	pg_atomic_fetch_add_u64(&view->control->flush_groups, ngroups);
+	pg_atomic_fetch_add_u64(&view->control->flush_groups, written);
 	pg_atomic_fetch_add_u64(&view->control->groups_quarantined, quarantined);
 	return xid;
 }

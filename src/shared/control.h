@@ -154,6 +154,7 @@ typedef struct ViewControl
 	pg_atomic_uint64 rows_rejected; /* dead letters, kept or not */
 	pg_atomic_uint64 rows_late;
 	pg_atomic_uint64 rows_expired;
+	pg_atomic_uint64 rows_untracked;	/* of inputs over the limit */
 	pg_atomic_uint64 batches;
 	pg_atomic_uint64 flushes;
 	pg_atomic_uint64 flush_groups;

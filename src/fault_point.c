@@ -3,7 +3,8 @@
  *
  * PostgreSQL 15 has no injection points.  A superuser arms a point with
  * stream_fault_set('name', 'error' | 'kill' | 'abort' | 'fatal' | 'sleep'); the next
- * process that reaches it does that, once ('sleep': two seconds).  Hits are
+ * process that reaches it does that, once ('sleep': two seconds).  'errors' is an
+ * error every time until the point is disarmed.  Hits are
  * counted, so that a test can assert that a point was really reached.
  *
  * The install script does not know these functions; a test declares them:
@@ -95,7 +96,7 @@ fault_point_find(const char *name)
 	return empty;
 }
 
-/* Does what the point of that name is armed with, once. */
+/* Does what the point of that name is armed with. */
 void
 fault_point_reach(const char *name)
 {
@@ -111,7 +112,8 @@ fault_point_reach(const char *name)
 	{
 		point->hits++;
 		strlcpy(action, point->action, sizeof(action));
-		point->action[0] = '\0';
+		if (strcmp(action, "errors") != 0)
+			point->action[0] = '\0';
 	}
 	LWLockRelease(&table->lock);
 
@@ -119,7 +121,7 @@ fault_point_reach(const char *name)
 		kill(MyProcPid, SIGKILL);
 	else if (strcmp(action, "abort") == 0)
 		abort();
-	else if (strcmp(action, "error") == 0)
+	else if (strcmp(action, "error") == 0 || strcmp(action, "errors") == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_IO_ERROR),
 				 errmsg("fault point \"%s\"", name)));

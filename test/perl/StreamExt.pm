@@ -15,7 +15,7 @@ our @EXPORT = qw(
 
 # A test that dies says why in its output, not only in its log: that is all
 # that whoever runs it elsewhere may see.
-$SIG{__DIE__} = sub { diag("died: $_[0]") if defined $^S && !$^S };
+$SIG{__DIE__} = sub { diag("died: " . substr($_[0], 0, 3000)) if defined $^S && !$^S };
 
 # Starts a node with test/stream_ext.conf and more settings, and creates the
 # extension in database postgres.
@@ -75,7 +75,7 @@ sub attempt
 		return $out if $status == 0;
 		select(undef, undef, undef, 0.2);
 	}
-	die "does not succeed: $sql: $err";
+	die "does not succeed: $err: $sql";
 }
 
 # Returns the pid of the stream worker of a database, waiting for one.

@@ -12,7 +12,7 @@
 # stops, and every view must agree with its query over the witness.
 #
 # The seed decides what is sent, disturbed and killed (not how the processes
-# interleave).  ONLY=regular-expression restricts the kills.
+# interleave).  ONLY and DISTURB, regular expressions, restrict the kills and the rest.
 use strict;
 use warnings;
 
@@ -176,10 +176,10 @@ sub disarm_flushes
 # failure, but a pause asks for a flush at once.)
 sub fail_many_flushes
 {
-	my $view = rand() < 0.5 ? 'by_minute' : 'by_key';
+	my $view = rand() < 0.2 ? 'by_minute' : 'by_key';
 	my $failures = "(SELECT flush_failures FROM pg_stat_stream_view WHERE viewname = '$view')";
 
-	arm_flushes('flush-before-commit', 'errors');
+	arm_flushes('flush-begin', 'errors');
 	run_psql("DO \$\$
 		DECLARE
 			started timestamptz := clock_timestamp();
@@ -215,6 +215,7 @@ my %disturbance = (
 	'nothing' => sub { });
 my @disturbances = (('pause') x 2, ('resume') x 2, ('pause all') x 2, ('resume all') x 2, 'flushes fail', 'flushes work',
 	'many flushes fail', ('nothing') x 3);
+@disturbances = grep { /$ENV{DISTURB}/ } @disturbances if $ENV{DISTURB};
 
 # Disturbs some views for a while.
 sub disturb

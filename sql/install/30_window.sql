@@ -387,3 +387,17 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION _stream_ext.session_row(integer, integer) IS 'cell and event time of a row of a session';
 GRANT EXECUTE ON FUNCTION _stream_ext.session_row(integer, integer) TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.trunc_end(unit text, window_start timestamp with time zone, time_zone text)
+RETURNS timestamp with time zone
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'stream_ext_trunc_end';
+COMMENT ON FUNCTION _stream_ext.trunc_end(text, timestamp with time zone, text) IS 'end of the window of date_trunc(unit, ...) that starts at window_start';
+GRANT EXECUTE ON FUNCTION _stream_ext.trunc_end(text, timestamp with time zone, text) TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.trunc_end(unit text, window_start timestamp without time zone)
+RETURNS timestamp without time zone
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'stream_ext_trunc_end';
+COMMENT ON FUNCTION _stream_ext.trunc_end(text, timestamp without time zone) IS 'end of the window of date_trunc(unit, ...) that starts at window_start';
+GRANT EXECUTE ON FUNCTION _stream_ext.trunc_end(text, timestamp without time zone) TO PUBLIC;

@@ -11,6 +11,10 @@ CREATE TABLE _stream_ext.continuous_view (
 	state_message text,
 	retention text,
 	partition_width text,
+	lateness text,
+	late_policy text,
+	emit text,
+	late regclass,
 	settings text[] NOT NULL,
 	CONSTRAINT continuous_view_pkey PRIMARY KEY (view)
 );

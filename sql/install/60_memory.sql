@@ -32,3 +32,21 @@ COMMENT ON FUNCTION @extschema@.stream_closed_until_integer(regclass) IS
     'windows of the continuous view that end at or before this are closed, where time is an integer';
 REVOKE ALL ON FUNCTION @extschema@.stream_closed_until_integer(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.stream_closed_until_integer(regclass) TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.closed_until(memory regclass) RETURNS timestamptz
+    LANGUAGE c STRICT STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'stream_ext_closed_until_of_memory';
+COMMENT ON FUNCTION _stream_ext.closed_until(regclass) IS
+    'windows that end at or before this are closed in the cut of the statement; for views that emit on close';
+GRANT EXECUTE ON FUNCTION _stream_ext.closed_until(regclass) TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.closed_until_utc(memory regclass) RETURNS timestamp
+    LANGUAGE c STRICT STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'stream_ext_closed_until_of_memory';
+COMMENT ON FUNCTION _stream_ext.closed_until_utc(regclass) IS
+    'windows that end at or before this are closed in the cut of the statement; for views that emit on close';
+GRANT EXECUTE ON FUNCTION _stream_ext.closed_until_utc(regclass) TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.closed_until_integer(memory regclass) RETURNS bigint
+    LANGUAGE c STRICT STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'stream_ext_closed_until_of_memory_integer';
+COMMENT ON FUNCTION _stream_ext.closed_until_integer(regclass) IS
+    'windows that end at or before this are closed in the cut of the statement; for views that emit on close';
+GRANT EXECUTE ON FUNCTION _stream_ext.closed_until_integer(regclass) TO PUBLIC;

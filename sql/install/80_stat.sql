@@ -16,7 +16,8 @@ GRANT EXECUTE ON FUNCTION _stream_ext.stat_stream() TO PUBLIC;
 CREATE FUNCTION _stream_ext.stat_view(
     OUT viewid oid, OUT state text,
     OUT rows_in bigint, OUT rows_processed bigint, OUT rows_filtered bigint,
-    OUT rows_late bigint, OUT rows_expired bigint, OUT rows_rejected bigint,
+    OUT rows_late bigint, OUT rows_late_dropped bigint, OUT rows_late_side bigint,
+    OUT rows_expired bigint, OUT rows_rejected bigint,
     OUT dead_letters_dropped bigint,
     OUT batches bigint, OUT apply_time double precision, OUT retries bigint,
     OUT oversize_transactions bigint,
@@ -28,7 +29,7 @@ CREATE FUNCTION _stream_ext.stat_view(
     OUT applied_lsn pg_lsn, OUT restart_lsn pg_lsn, OUT lag_bytes bigint,
     OUT last_commit_time timestamptz,
     OUT latency_p50 double precision, OUT latency_p99 double precision,
-    OUT watermark bigint, OUT rows_untracked bigint,
+    OUT watermark bigint,
     OUT last_error_time timestamptz, OUT last_error_sqlstate text, OUT last_error text,
     OUT stats_reset timestamptz)
     RETURNS SETOF record
@@ -98,6 +99,8 @@ CREATE VIEW @extschema@.pg_stat_stream_view AS
            coalesce(s.rows_processed, 0) AS rows_processed,
            coalesce(s.rows_filtered, 0) AS rows_filtered,
            coalesce(s.rows_late, 0) AS rows_late,
+           coalesce(s.rows_late_dropped, 0) AS rows_late_dropped,
+           coalesce(s.rows_late_side, 0) AS rows_late_side,
            coalesce(s.rows_expired, 0) AS rows_expired,
            coalesce(s.rows_rejected, 0) AS rows_rejected,
            coalesce(s.dead_letters_dropped, 0) AS dead_letters_dropped,
@@ -131,7 +134,6 @@ CREATE VIEW @extschema@.pg_stat_stream_view AS
            CASE WHEN NOT e.is_time
                 THEN nullif(coalesce(s.watermark, p.watermark), (-9223372036854775808)::pg_catalog.int8)
                 END AS watermark_integer,
-           coalesce(s.rows_untracked, 0) AS rows_untracked,
            s.last_error_time, s.last_error_sqlstate,
            CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
                      OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')

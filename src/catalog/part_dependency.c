@@ -70,5 +70,7 @@ part_bind_to_view(const ViewCatalog *view)
 	belong_to_view(view->definition, view->viewid);
 	belong_to_view(view->storage, view->viewid);
 	belong_to_view(view->memory, view->viewid);
+	if (OidIsValid(view->late))
+		belong_to_view(view->late, view->viewid);
 	depend_on_whole(view->viewid, view->definition);
 }

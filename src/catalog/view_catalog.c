@@ -44,6 +44,10 @@ enum
 	VIEW_STATE_MESSAGE,
 	VIEW_RETENTION,
 	VIEW_PARTITION_WIDTH,
+	VIEW_LATENESS,
+	VIEW_LATE_POLICY,
+	VIEW_EMIT,
+	VIEW_LATE,
 	VIEW_SETTINGS
 };
 #define VIEW_COLUMNS VIEW_SETTINGS
@@ -141,6 +145,10 @@ view_from_tuple(HeapTuple tuple, TupleDesc desc)
 	view->state_message = text_or_null(values, isnull, VIEW_STATE_MESSAGE);
 	view->options.retention = text_or_null(values, isnull, VIEW_RETENTION);
 	view->options.partition_width = text_or_null(values, isnull, VIEW_PARTITION_WIDTH);
+	view->options.lateness = text_or_null(values, isnull, VIEW_LATENESS);
+	view->options.late = text_or_null(values, isnull, VIEW_LATE_POLICY);
+	view->options.emit = text_or_null(values, isnull, VIEW_EMIT);
+	view->late = isnull[VIEW_LATE - 1] ? InvalidOid : DatumGetObjectId(values[VIEW_LATE - 1]);
 	view->settings = settings_from_array(values[VIEW_SETTINGS - 1]);
 	return view;
 }
@@ -253,6 +261,15 @@ catalog_views_of_stream(Oid streamid)
 	return views_by_column(streamid, VIEW_STREAM, VIEW_STREAM);
 }
 
+/* Returns the view whose late rows a table holds, or InvalidOid. */
+Oid
+catalog_view_of_late(Oid relid)
+{
+	List	   *views = views_by_column(relid, VIEW_LATE, VIEW_LATE);
+
+	return views == NIL ? InvalidOid : linitial_oid(views);
+}
+
 /* Makes catalog_generation() move everywhere once this transaction commits. */
 void
 catalog_touch(void)
@@ -266,6 +283,17 @@ set_text(Datum *values, bool *isnull, int column, const char *text)
 {
 	isnull[column - 1] = (text == NULL);
 	values[column - 1] = text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
+/* Fills the columns of a view's options. */
+static void
+set_options(Datum *values, bool *isnull, const ContinuousOptions *options)
+{
+	set_text(values, isnull, VIEW_RETENTION, options->retention);
+	set_text(values, isnull, VIEW_PARTITION_WIDTH, options->partition_width);
+	set_text(values, isnull, VIEW_LATENESS, options->lateness);
+	set_text(values, isnull, VIEW_LATE_POLICY, options->late);
+	set_text(values, isnull, VIEW_EMIT, options->emit);
 }
 
 /* Makes the catalog row and the position of a new view. */
@@ -285,8 +313,9 @@ catalog_insert_view(const ViewCatalog *view, XLogRecPtr start_lsn)
 	values[VIEW_STREAM - 1] = ObjectIdGetDatum(view->streamid);
 	set_text(values, isnull, VIEW_STATE, control_view_state_name(view->state));
 	set_text(values, isnull, VIEW_STATE_MESSAGE, view->state_message);
-	set_text(values, isnull, VIEW_RETENTION, view->options.retention);
-	set_text(values, isnull, VIEW_PARTITION_WIDTH, view->options.partition_width);
+	set_options(values, isnull, &view->options);
+	isnull[VIEW_LATE - 1] = !OidIsValid(view->late);
+	values[VIEW_LATE - 1] = ObjectIdGetDatum(view->late);
 	values[VIEW_SETTINGS - 1] = settings_to_array(view->settings);
 
 	catalog_insert_row(CATALOG_CONTINUOUS_VIEW, values, isnull);
@@ -352,8 +381,8 @@ catalog_set_options(Oid viewid, const ContinuousOptions *options)
 	bool		isnull[VIEW_COLUMNS] = {false};
 	bool		replace[VIEW_COLUMNS] = {false};
 
-	set_text(values, isnull, VIEW_RETENTION, options->retention);
-	set_text(values, isnull, VIEW_PARTITION_WIDTH, options->partition_width);
-	replace[VIEW_RETENTION - 1] = replace[VIEW_PARTITION_WIDTH - 1] = true;
+	set_options(values, isnull, options);
+	for (int column = VIEW_RETENTION; column <= VIEW_EMIT; column++)
+		replace[column - 1] = true;
 	catalog_update_view(viewid, values, isnull, replace);
 }

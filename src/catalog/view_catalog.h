@@ -23,6 +23,10 @@ typedef struct ContinuousOptions
 	char	   *retention;		/* interval text, or NULL */
 	char	   *partition_width;	/* interval text, or NULL = chosen from
 									 * the window */
+	char	   *lateness;		/* interval or integer, NULL = none; see
+								 * catalog/closing.h */
+	char	   *late;			/* NULL = update */
+	char	   *emit;			/* NULL = on update */
 } ContinuousOptions;
 
 typedef struct ViewCatalog
@@ -32,6 +36,7 @@ typedef struct ViewCatalog
 	Oid			definition;		/* view holding q */
 	Oid			storage;		/* table, partitioned if there is a window */
 	Oid			memory;			/* foreign table over shared memory */
+	Oid			late;			/* table of late rows, or InvalidOid */
 	Oid			streamid;
 	ViewState	state;			/* durable: running, paused, gap, error,
 								 * disabled */
@@ -65,6 +70,8 @@ extern bool catalog_is_view(Oid relid); /* cheap: false at once where the
 /* The continuous view whose storage, memory or definition relid is, or InvalidOid. */
 extern Oid	catalog_view_of_part(Oid relid);
 extern List *catalog_views_of_stream(Oid streamid); /* oids */
+extern Oid	catalog_view_of_late(Oid relid);	/* the view whose late rows
+												 * relid holds */
 
 extern void catalog_insert_view(const ViewCatalog *view, XLogRecPtr start_lsn);
 extern void catalog_delete_view(Oid viewid);	/* and position, dead letters */

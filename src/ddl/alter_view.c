@@ -2,7 +2,7 @@
  * alter_view.c - ALTER and REFRESH MATERIALIZED VIEW of continuous views.
  *
  * Renaming, SET SCHEMA and OWNER TO are core's ALTER VIEW; what is left is
- * to set options and to let the parts follow the owner.
+ * to set options and to let the parts follow.
  *
  * Locking: AccessExclusiveLock on the view, as core's ALTER; its rule may be
  * replaced.
@@ -26,6 +26,7 @@
 #include "catalog/view_catalog.h"
 #include "compat.h"
 #include "ddl/alter_view.h"
+#include "ddl/closing_options.h"
 #include "ddl/view_options.h"
 #include "ddl/view_parts.h"
 #include "flush/flush.h"
@@ -69,7 +70,8 @@ alter_view_check(const AlterTableStmt *stmt)
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("cannot change these options of continuous view \"%s\"",
 							stmt->relation->relname),
-					 errhint("The options of a continuous view are stream.partition_width and stream.retention; set them in a statement of their own.")));
+					 errhint("The options of a continuous view are %s; set them in a statement of their own.",
+							 VIEW_OPTION_NAMES)));
 	}
 }
 
@@ -114,6 +116,7 @@ alter_view_set_options(const AlterTableStmt *stmt)
 	Oid			viewid = RangeVarGetRelidExtended(stmt->relation, AccessExclusiveLock, 0,
 												  RangeVarCallbackOwnsRelation, NULL);
 	ViewCatalog *view = catalog_get_view(viewid);
+	ContinuousOptions before;
 	StreamQuery *sq;
 
 	if (view == NULL)
@@ -122,14 +125,17 @@ alter_view_set_options(const AlterTableStmt *stmt)
 				 errmsg("continuous view \"%s\" does not exist", stmt->relation->relname)));
 
 	sq = analyze_definition(view);
+	before = view->options;
 	view->options = changed_options(view, stmt);
 	storage_check_options(&view->options, sq->window_key >= 0);
+	closing_options_check(&view->options, sq);
+	closing_options_check_change(&before, &view->options, sq->window_type);
 	view_parts_store_rule(view, sq, true);
 	catalog_set_options(viewid, &view->options);
 	CommandCounterIncrement();
 }
 
-/* After any ALTER: the parts follow the view's owner. */
+/* After any ALTER: the parts follow the view's owner, name and schema. */
 void
 alter_view_finish(Oid viewid)
 {
@@ -147,6 +153,7 @@ alter_view_finish(Oid viewid)
 
 	if (moved)
 		view_parts_change_owner(view);
+	view_parts_follow_name(view);
 }
 
 /* REFRESH has nothing to do, and says so; WITH NO DATA would mean to lose data. */

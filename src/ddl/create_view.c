@@ -36,6 +36,7 @@
 #include "catalog/owner.h"
 #include "catalog/part_dependency.h"
 #include "compat.h"
+#include "ddl/closing_options.h"
 #include "ddl/create_view.h"
 #include "ddl/view_options.h"
 #include "ddl/view_parts.h"
@@ -223,6 +224,7 @@ create_continuous_view(const CreateTableAsStmt *stmt, const char *source)
 
 	sq = analyze_statement(stmt, source);
 	storage_check_options(&view.options, sq->window_key >= 0);
+	closing_options_check(&view.options, sq);
 	check_view_limit();
 
 	view.streamid = sq->streamid;

@@ -8,6 +8,9 @@
  * stored there, and a dump of it is restored as it is.
  *
  * To look (SELECT, EXPLAIN, LOCK, ANALYZE) is harmless, and so is to GRANT.
+ *
+ * Tables of late rows lie in users' schemas.  Their owner may empty them and
+ * give them indexes, and nothing more.
  */
 #include "postgres.h"
 
@@ -25,12 +28,24 @@
 
 static ExecutorCheckPerms_hook_type prev_check_perms_hook = NULL;
 
-/* Raises if the relation is one of ours; the caller knows that the user is no superuser. */
-static void
-check_relation(Oid relid)
+/*
+ * Returns whether a relation is the table of late rows of some view.  It
+ * follows its view's name, so that most tables are told apart by theirs.
+ */
+static bool
+is_late_table(Oid relid)
 {
-	if (!OidIsValid(relid) || get_rel_namespace(relid) != catalog_schema_oid())
-		return;
+	const char *name = get_rel_name(relid);
+	const char *suffix = name ? strrchr(name, '_') : NULL;
+
+	return suffix != NULL && strcmp(suffix, "_late") == 0 &&
+		OidIsValid(catalog_view_of_late(relid));
+}
+
+/* Says that a relation is not the user's to change. */
+static void
+refuse_change(Oid relid)
+{
 	ereport(ERROR,
 			(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 			 errmsg("permission denied to change relations of stream_ext"),
@@ -39,12 +54,36 @@ check_relation(Oid relid)
 			 errhint("Use ALTER or DROP MATERIALIZED VIEW with the continuous view.")));
 }
 
+/* Raises if the relation is one of ours in our schema; the caller knows that the user is no superuser. */
+static void
+check_hidden_relation(Oid relid)
+{
+	if (OidIsValid(relid) && get_rel_namespace(relid) == catalog_schema_oid())
+		refuse_change(relid);
+}
+
+/* The same, also for tables of late rows. */
+static void
+check_relation(Oid relid)
+{
+	check_hidden_relation(relid);
+	if (OidIsValid(relid) && is_late_table(relid))
+		refuse_change(relid);
+}
+
 /* Raises if the name is that of one of our relations. */
 static void
 check_name(const RangeVar *name)
 {
 	if (name != NULL)
 		check_relation(RangeVarGetRelid(name, NoLock, true));
+}
+
+/* The same, but a table of late rows may be emptied and indexed. */
+static void
+check_hidden_name(const RangeVar *name)
+{
+	check_hidden_relation(RangeVarGetRelid(name, NoLock, true));
 }
 
 /* Raises if one of the names is that of one of our relations. */
@@ -103,6 +142,8 @@ check_drop(const DropStmt *stmt)
 void
 part_guard_check_statement(Node *parsetree)
 {
+	ListCell   *lc;
+
 	if (superuser())
 		return;
 	switch (nodeTag(parsetree))
@@ -126,7 +167,7 @@ part_guard_check_statement(Node *parsetree)
 			check_name(((CreatePolicyStmt *) parsetree)->table);
 			break;
 		case T_IndexStmt:
-			check_name(((IndexStmt *) parsetree)->relation);
+			check_hidden_name(((IndexStmt *) parsetree)->relation);
 			break;
 		case T_CreateStmt:
 			check_names(((CreateStmt *) parsetree)->inhRelations);
@@ -135,7 +176,8 @@ part_guard_check_statement(Node *parsetree)
 			check_names(((CreateForeignTableStmt *) parsetree)->base.inhRelations);
 			break;
 		case T_TruncateStmt:
-			check_names(((TruncateStmt *) parsetree)->relations);
+			foreach(lc, ((TruncateStmt *) parsetree)->relations)
+				check_hidden_name(lfirst_node(RangeVar, lc));
 			break;
 		case T_DropStmt:
 			check_drop((DropStmt *) parsetree);
@@ -155,8 +197,11 @@ part_guard_check_perms(COMPAT_CHECK_PERMS_PARAMETERS)
 	{
 		CompatPermission *entry = lfirst_node(CompatPermission, lc);
 
-		if ((entry->requiredPerms & (ACL_INSERT | ACL_UPDATE | ACL_DELETE)) != 0 &&
-			catalog_extension_exists() && !superuser())
+		if ((entry->requiredPerms & (ACL_INSERT | ACL_UPDATE | ACL_DELETE)) == 0 ||
+			!catalog_extension_exists() || superuser())
+			continue;
+		check_hidden_relation(entry->relid);
+		if ((entry->requiredPerms & (ACL_INSERT | ACL_UPDATE)) != 0)
 			check_relation(entry->relid);
 	}
 	return prev_check_perms_hook == NULL ||

@@ -22,6 +22,9 @@ typedef struct OptionField
 
 /* Sorted by name. */
 static const OptionField option_fields[] = {
+	{"emit", offsetof(ContinuousOptions, emit)},
+	{"late", offsetof(ContinuousOptions, late)},
+	{"lateness", offsetof(ContinuousOptions, lateness)},
 	{"partition_width", offsetof(ContinuousOptions, partition_width)},
 	{"retention", offsetof(ContinuousOptions, retention)},
 };
@@ -57,7 +60,7 @@ refuse_option(const DefElem *option)
 			 option->defnamespace ?
 			 errmsg("unrecognized parameter \"%s.%s\"", option->defnamespace, option->defname) :
 			 errmsg("unrecognized parameter \"%s\"", option->defname),
-			 errhint("The options of a continuous view are stream.partition_width and stream.retention.")));
+			 errhint("The options of a continuous view are %s.", VIEW_OPTION_NAMES)));
 }
 
 /* Returns the place of an option's value. */

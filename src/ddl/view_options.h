@@ -7,10 +7,14 @@
 #include "catalog/view_catalog.h"
 #include "nodes/pg_list.h"
 
+/* All of them, for hints. */
+#define VIEW_OPTION_NAMES \
+	"stream.emit, stream.late, stream.lateness, stream.partition_width and stream.retention"
+
 /*
  * Sets (or, reset, clears) in *options what the DefElems say; an option that
  * we do not know is an ERROR with a hint.  Values are not judged here: see
- * storage_check_options().
+ * storage_check_options() and closing_options_check().
  */
 extern void view_options_apply(ContinuousOptions *options, List *defelems, bool reset);
 

@@ -27,6 +27,8 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_rewrite.h"
+#include "catalog/pg_type.h"
+#include "commands/defrem.h"
 #include "commands/tablecmds.h"
 #include "commands/view.h"
 #include "miscadmin.h"
@@ -41,6 +43,7 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+#include "catalog/closing.h"
 #include "catalog/owner.h"
 #include "catalog/part_dependency.h"
 #include "compat.h"
@@ -116,6 +119,13 @@ part_name(const char *part, Oid viewid)
 	return name;
 }
 
+/* Returns the name of the table of late rows of a view called so. */
+static char *
+late_table_name(const char *view)
+{
+	return makeObjectName(view, NULL, "late");
+}
+
 /* Returns the column definitions for a query's target list. */
 static List *
 column_definitions(List *target_list)
@@ -181,7 +191,53 @@ give_relation(Oid relid, Oid ownerid)
 	CommandCounterIncrement();
 }
 
-/* Makes definition, storage and memory; see view_parts.h. */
+/* Returns a type as SQL. */
+static char *
+type_sql(Oid type)
+{
+	return format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY);
+}
+
+/* Returns the name of the table of late rows, with its schema. */
+static char *
+late_qualified_name(const ViewCatalog *view)
+{
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(view->late)),
+									  get_rel_name(view->late));
+}
+
+/*
+ * Makes the table of late rows, in the view's schema, where its owner reads
+ * it.  The row is a composite value, so that it keeps its types.
+ */
+static void
+late_table_create(ViewCatalog *view, Oid window_type)
+{
+	Oid			schema = get_rel_namespace(view->viewid);
+	char	   *name = late_table_name(get_rel_name(view->viewid));
+	Oid			watermark = closing_axis(window_type) == AXIS_INTEGER ? INT8OID :
+	closing_axis(window_type) == AXIS_TIMESTAMP ? TIMESTAMPOID : TIMESTAMPTZOID;
+
+	if (OidIsValid(get_relname_relid(name, schema)))
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_TABLE),
+				 errmsg("relation \"%s\" already exists", name),
+				 errdetail("It is to be the table of late rows of continuous view \"%s\".",
+						   get_rel_name(view->viewid)),
+				 errhint("Rename one of the two.")));
+	run_subcommands(psprintf("CREATE TABLE %s (late_row %s, window_start %s, window_end %s,"
+							 " watermark %s, commit_lsn pg_catalog.pg_lsn,"
+							 " commit_time pg_catalog.timestamptz) USING heap",
+							 quote_qualified_identifier(get_namespace_name(schema), name),
+							 type_sql(get_rel_type_id(view->streamid)), type_sql(window_type),
+							 type_sql(window_type), type_sql(watermark)));
+	view->late = get_relname_relid(name, schema);
+	if (!OidIsValid(view->late))
+		elog(ERROR, "relation \"%s\" was not created", name);
+	give_relation(view->late, view->ownerid);
+}
+
+/* Makes definition, storage and memory, and the table of late rows; see view_parts.h. */
 void
 view_parts_create(ViewCatalog *view, const StreamQuery *sq, const char *tablespace)
 {
@@ -205,6 +261,8 @@ view_parts_create(ViewCatalog *view, const StreamQuery *sq, const char *tablespa
 	view->memory = part_oid(memory);
 	give_relation(view->storage, view->ownerid);
 	give_relation(view->memory, view->ownerid);
+	if (closing_late_policy(&view->options) == LATE_SIDE)
+		late_table_create(view, sq->window_type);
 
 	system_leave(&scope);
 }
@@ -238,12 +296,32 @@ view_parts_store_rule(const ViewCatalog *view, StreamQuery *sq, bool replace)
 	sql = query_view_sql(sq,
 						 quote_qualified_identifier(PART_SCHEMA, get_rel_name(view->storage)),
 						 quote_qualified_identifier(PART_SCHEMA, get_rel_name(view->memory)),
-						 view->options.retention);
+						 view->options.retention, closing_emits_on_close(&view->options));
 	query = parse_analyze_fixedparams(linitial_node(RawStmt, pg_parse_query(sql)),
 									  sql, NULL, 0, NULL);
 	StoreViewQuery(view->viewid, query, replace);
 	CommandCounterIncrement();
 	part_depend_on_whole(view);
+	system_leave(&scope);
+}
+
+/* Lets the table of late rows follow the view to its name and schema; see view_parts.h. */
+void
+view_parts_follow_name(const ViewCatalog *view)
+{
+	Oid			schema = get_rel_namespace(view->viewid);
+	char	   *name = late_table_name(get_rel_name(view->viewid));
+	SystemScope scope;
+
+	if (!OidIsValid(view->late))
+		return;
+	system_enter(&scope, NULL);
+	if (get_rel_namespace(view->late) != schema)
+		run_subcommands(psprintf("ALTER TABLE %s SET SCHEMA %s", late_qualified_name(view),
+								 quote_identifier(get_namespace_name(schema))));
+	if (strcmp(get_rel_name(view->late), name) != 0)
+		run_subcommands(psprintf("ALTER TABLE %s RENAME TO %s", late_qualified_name(view),
+								 quote_identifier(name)));
 	system_leave(&scope);
 }
 
@@ -254,5 +332,7 @@ view_parts_change_owner(const ViewCatalog *view)
 	give_relation(view->definition, view->ownerid);
 	give_relation(view->storage, view->ownerid);
 	give_relation(view->memory, view->ownerid);
+	if (OidIsValid(view->late))
+		give_relation(view->late, view->ownerid);
 	catalog_touch();
 }

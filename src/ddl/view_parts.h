@@ -8,13 +8,16 @@
 #include "query/stream_query.h"
 
 /*
- * Makes definition, storage and memory of view->viewid, owned by
- * view->ownerid, and fills their oids in.  tablespace NULL = the database's.
+ * Makes definition, storage and memory of view->viewid, and the table of late
+ * rows where they go sideways, owned by view->ownerid, and fills their oids in.  tablespace NULL = the database's.
  */
 extern void view_parts_create(ViewCatalog *view, const StreamQuery *sq, const char *tablespace);
 
 /* Writes the rule of the view that users read; its columns are those of viewid. */
 extern void view_parts_store_rule(const ViewCatalog *view, StreamQuery *sq, bool replace);
+
+/* Lets the table of late rows follow the view to its name and schema. */
+extern void view_parts_follow_name(const ViewCatalog *view);
 
 /* Gives all parts to today's owner of the view. */
 extern void view_parts_change_owner(const ViewCatalog *view);

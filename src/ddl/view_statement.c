@@ -164,14 +164,34 @@ view_statement_translate(Node *parsetree)
 	return parsetree;
 }
 
-/* Returns the continuous view whose owner ALTER may change, or InvalidOid. */
+/* Returns the relation that a statement may give another owner, name or schema, or NULL. */
+static const RangeVar *
+altered_relation(Node *parsetree)
+{
+	switch (nodeTag(parsetree))
+	{
+		case T_AlterTableStmt:
+			return ((AlterTableStmt *) parsetree)->relation;
+		case T_RenameStmt:
+			if (((RenameStmt *) parsetree)->renameType == OBJECT_COLUMN)
+				return NULL;
+			return ((RenameStmt *) parsetree)->relation;
+		case T_AlterObjectSchemaStmt:
+			return ((AlterObjectSchemaStmt *) parsetree)->relation;
+		default:
+			return NULL;
+	}
+}
+
+/* Returns the continuous view that ALTER may change so that its parts follow, or InvalidOid. */
 Oid
 view_statement_target(Node *parsetree)
 {
+	const RangeVar *name = altered_relation(parsetree);
 	Oid			relid;
 
-	if (!IsA(parsetree, AlterTableStmt))
+	if (name == NULL)
 		return InvalidOid;
-	relid = RangeVarGetRelid(((AlterTableStmt *) parsetree)->relation, NoLock, true);
+	relid = RangeVarGetRelid(name, NoLock, true);
 	return catalog_is_view(relid) ? relid : InvalidOid;
 }

@@ -17,6 +17,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "catalog/closing.h"
 #include "catalog/event_time.h"
 #include "catalog/view_catalog.h"
 #include "compat.h"
@@ -26,6 +27,8 @@
 
 STREAM_FUNCTION(stream_ext_closed_until);
 STREAM_FUNCTION(stream_ext_closed_until_integer);
+STREAM_FUNCTION(stream_ext_closed_until_of_memory);
+STREAM_FUNCTION(stream_ext_closed_until_of_memory_integer);
 
 /* A statement that runs. */
 typedef struct RunningStatement
@@ -132,6 +135,7 @@ closed_until(Oid viewid, bool is_time, int64 *end)
 {
 	ViewCatalog *view = readable_view(viewid);
 	const EventTime *setting = event_time_at(event_time_load(view->streamid), PG_UINT64_MAX);
+	int64		lateness;
 
 	if (setting == NULL)
 		return false;
@@ -144,7 +148,8 @@ closed_until(Oid viewid, bool is_time, int64 *end)
 				 is_time ?
 				 errhint("Use stream_closed_until_integer().") :
 				 errhint("Use stream_closed_until().")));
-	*end = watermark_closed_until(closed_until_watermark(viewid, true), 0);
+	lateness = closing_lateness(&view->options, closing_axis(setting->type));
+	*end = watermark_closed_until(closed_until_watermark(viewid, true), lateness);
 	return *end != WATERMARK_NONE;
 }
 
@@ -166,6 +171,49 @@ stream_ext_closed_until_integer(PG_FUNCTION_ARGS)
 	int64		end;
 
 	if (!closed_until(PG_GETARG_OID(0), false, &end))
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(end);
+}
+
+/*
+ * Returns up to where the windows of the view with this memory table are
+ * closed, for its own rule: whoever may read the view may be told.  False if
+ * nothing is closed.
+ */
+static bool
+closed_until_of_memory(Oid memory, TimeAxis axis, int64 *end)
+{
+	Oid			viewid = catalog_view_of_part(memory);
+	ViewCatalog *view = catalog_get_view(viewid);
+
+	if (view == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("foreign table with OID %u does not belong to a continuous view", memory)));
+	*end = watermark_closed_until(closed_until_watermark(viewid, false),
+								  closing_lateness(&view->options, axis));
+	return *end != WATERMARK_NONE;
+}
+
+/* _stream_ext.closed_until(memory) and closed_until_utc(memory) */
+Datum
+stream_ext_closed_until_of_memory(PG_FUNCTION_ARGS)
+{
+	int64		end;
+
+	if (!closed_until_of_memory(PG_GETARG_OID(0), AXIS_TIMESTAMPTZ, &end) ||
+		!IS_VALID_TIMESTAMP(end))
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMP(end);
+}
+
+/* _stream_ext.closed_until_integer(memory) */
+Datum
+stream_ext_closed_until_of_memory_integer(PG_FUNCTION_ARGS)
+{
+	int64		end;
+
+	if (!closed_until_of_memory(PG_GETARG_OID(0), AXIS_INTEGER, &end))
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(end);
 }

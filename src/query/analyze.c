@@ -482,5 +482,6 @@ query_analyze(Query *query)
 	sq->streamid = analyze_find_stream(sq->inner);
 	if (!sq->appends)
 		analyze_window(sq);
+	analyze_closing(sq);
 	return sq;
 }

@@ -34,6 +34,9 @@ extern void analyze_check_tree(Query *query);
 /* The range table entries that query's own FROM refers to. */
 extern List *analyze_from_entries(const Query *query);
 
+/* The same as indexes. */
+extern List *analyze_from_indexes(const Query *query);
+
 /*
  * Returns the one stream of a rewritten query, refusing every place where its
  * rows could not be taken one by one.
@@ -56,8 +59,56 @@ extern Node *group_replace(const StreamQuery *sq, Node *expr);
 
 /* --- analyze_window.c ----------------------------------------------------- */
 
-/* If expr, over query's range table, is the start of a window: its size, or 0 if unknown. */
+/* What makes windows. */
+typedef enum WindowKind
+{
+	WINDOW_TUMBLE,
+	WINDOW_HOP,
+	WINDOW_CUMULATE,
+	WINDOW_SESSION,
+	WINDOW_CALL					/* date_bin(), date_trunc() */
+} WindowKind;
+
+/* Where a bound of a window comes from. */
+typedef struct WindowSource
+{
+	WindowKind	kind;
+	const RangeTblEntry *entry; /* of the function in FROM; NULL for a call */
+	FuncExpr   *call;
+	bool		is_end;			/* window_end, not window_start */
+	int64		size_us;		/* 0 if unknown (calendar) or not of time */
+} WindowSource;
+
+/* Whether expr, over query's range table, is a bound of a window. */
+extern bool analyze_find_window(const Query *query, Node *expr, WindowSource *source);
+
+/* Whether it is the start of a window of time; its size, or 0 if unknown. */
 extern bool analyze_is_window_start(const Query *query, Node *expr, int64 *size_us);
+
+/* Argument number argno (from 0) of a window function's call, NULL if it is left out. */
+extern Node *analyze_window_arg(const FuncExpr *call, int argno);
+
+/* --- analyze_closing.c ---------------------------------------------------- */
+
+/* The window among the keys, and which keys are its bounds; -1 if none is. */
+typedef struct ClosingWindow
+{
+	WindowSource source;
+	int			start_key;
+	int			end_key;
+} ClosingWindow;
+
+/* Returns how many windows there are among the keys; fills window if there is one. */
+extern int	analyze_find_closing(const StreamQuery *sq, ClosingWindow *window);
+
+/* Notes the type of the window; the query is analysed otherwise. */
+extern void analyze_closing(StreamQuery *sq);
+
+/*
+ * Returns the end of a group's window as an expression over the keys of q;
+ * NULL if the keys do not tell it.
+ */
+extern Node *analyze_window_end(const StreamQuery *sq);
 
 /* Whether a function is session(), which depends on several rows. */
 extern bool analyze_is_session(Oid funcid);
@@ -92,10 +143,14 @@ typedef struct ViewSources
 	const char *storage;		/* qualified names */
 	const char *memory;
 	const char *retention;		/* or NULL */
+	bool		on_close;		/* closed windows only */
 } ViewSources;
 
 /* Appends "SELECT k1, .. FROM memory UNION ALL SELECT .. FROM storage". */
 extern void view_append_sources(StringInfo sql, const StreamQuery *sq, const ViewSources *sources);
+
+/* Appends the end of what is closed for windows of a type: "(SELECT ..)", NULL if nothing is. */
+extern void view_append_closed_until(StringInfo sql, Oid type, const ViewSources *sources);
 
 /* Appends ", finalize(.. s.p1 ..) AS p1" for each aggregate of q. */
 extern void view_append_finalized(StringInfo sql, const StreamQuery *sq);

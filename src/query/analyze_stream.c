@@ -42,6 +42,16 @@ collect_entries_walker(Node *node, void *context)
 	return expression_tree_walker(node, collect_entries_walker, context);
 }
 
+/* Returns the indexes of the range table entries that query's own FROM refers to. */
+List *
+analyze_from_indexes(const Query *query)
+{
+	List	   *indexes = NIL;
+
+	collect_entries_walker((Node *) query->jointree, &indexes);
+	return indexes;
+}
+
 /*
  * Returns the range table entries that query's own FROM refers to.  The range
  * table itself holds more: the OLD and NEW of a view's rule, for one.
@@ -49,11 +59,10 @@ collect_entries_walker(Node *node, void *context)
 List *
 analyze_from_entries(const Query *query)
 {
-	List	   *indexes = NIL;
+	List	   *indexes = analyze_from_indexes(query);
 	List	   *entries = NIL;
 	ListCell   *lc;
 
-	collect_entries_walker((Node *) query->jointree, &indexes);
 	foreach(lc, indexes)
 		entries = lappend(entries, rt_fetch(lfirst_int(lc), query->rtable));
 	list_free(indexes);

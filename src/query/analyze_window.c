@@ -1,5 +1,5 @@
 /*
- * analyze_window.c - recognises the group key that is a window's start.
+ * analyze_window.c - recognises the group keys that are bounds of a window.
  *
  * tumble(), hop() and cumulate() in FROM, date_bin() and date_trunc() are
  * windows.  Storage is
@@ -83,15 +83,16 @@ constant_unit_us(Node *node, bool has_zone)
 typedef struct WindowFunction
 {
 	const char *name;
+	WindowKind	kind;
 	int			size_arg;
 	int			zone_arg;
 } WindowFunction;
 
 static const WindowFunction window_functions[] = {
-	{"tumble", 1, 3},
-	{"hop", 2, -1},
-	{"cumulate", 2, -1},
-	{"session", -1, -1},
+	{"tumble", WINDOW_TUMBLE, 1, 3},
+	{"hop", WINDOW_HOP, 2, -1},
+	{"cumulate", WINDOW_CUMULATE, 2, -1},
+	{"session", WINDOW_SESSION, -1, -1},
 };
 
 /* Returns which of this extension's window functions a function is, or NULL. */
@@ -134,12 +135,10 @@ is_window_call(const FuncExpr *call, int64 *size_us)
 	}
 }
 
-/* Returns the length of the windows of a call, 0 if unknown or not fixed. */
-static int64
-window_size_us(const FuncExpr *call, const WindowFunction *function)
+/* Returns argument number argno of a window function's call, NULL if it is left out. */
+Node *
+analyze_window_arg(const FuncExpr *call, int argno)
 {
-	int64		size_us = 0;
-	bool		has_zone = false;
 	ListCell   *lc;
 	int			position = 0;
 
@@ -153,12 +152,21 @@ window_size_us(const FuncExpr *call, const WindowFunction *function)
 			number = ((NamedArgExpr *) arg)->argnumber;
 			arg = (Node *) ((NamedArgExpr *) arg)->arg;
 		}
-		if (number == function->size_arg)
-			size_us = analyze_interval_us(arg);
-		else if (number == function->zone_arg)
-			has_zone = true;
+		if (number == argno)
+			return arg;
 	}
-	return has_zone ? 0 : size_us;
+	return NULL;
+}
+
+/* Returns the length of the windows of a call, 0 if unknown or not fixed. */
+static int64
+window_size_us(const FuncExpr *call, const WindowFunction *function)
+{
+	Node	   *size = analyze_window_arg(call, function->size_arg);
+
+	if (size == NULL || analyze_window_arg(call, function->zone_arg) != NULL)
+		return 0;
+	return analyze_interval_us(size);
 }
 
 /* Tells whether a function is a window function. */
@@ -183,53 +191,73 @@ analyze_is_hop(Oid funcid)
 {
 	const WindowFunction *function = find_window_function(funcid);
 
-	return function != NULL && strcmp(function->name, "hop") == 0;
+	return function != NULL && function->kind == WINDOW_HOP;
 }
 
-/* Recognises the first column of a window function in FROM. */
+/* Fills source if the function entry calls one of our window functions. */
 static bool
-is_function_start(const RangeTblEntry *rte, AttrNumber attnum, int64 *size_us)
+find_in_function(const RangeTblEntry *rte, AttrNumber attnum, WindowSource *source)
 {
 	FuncExpr   *call;
 	const WindowFunction *function;
 
 	Assert(rte->rtekind == RTE_FUNCTION);
-	if (list_length(rte->functions) != 1 || attnum != 1)
+	if (list_length(rte->functions) != 1 || attnum < 1 || attnum > 2)
 		return false;
 	call = (FuncExpr *) linitial_node(RangeTblFunction, rte->functions)->funcexpr;
 	function = IsA(call, FuncExpr) ? find_window_function(call->funcid) : NULL;
 	if (function == NULL)
 		return false;
 
-	*size_us = window_size_us(call, function);
+	source->kind = function->kind;
+	source->entry = rte;
+	source->call = call;
+	source->is_end = attnum == 2;
+	source->size_us = window_size_us(call, function);
 	return true;
 }
 
-/* Follows expr down through subqueries until it is a window's start, or is not. */
+/* Follows expr down through subqueries until it is a window's bound, or is not. */
 bool
-analyze_is_window_start(const Query *query, Node *expr, int64 *size_us)
+analyze_find_window(const Query *query, Node *expr, WindowSource *source)
 {
 	Var		   *var = (Var *) expr;
 	RangeTblEntry *rte;
-	TargetEntry *source;
+	TargetEntry *tle;
 
 	Assert(query != NULL && expr != NULL);
-	if (exprType(expr) != TIMESTAMPTZOID && exprType(expr) != TIMESTAMPOID)
-		return false;
+	memset(source, 0, sizeof(*source));
 	if (IsA(expr, FuncExpr))
-		return is_window_call((FuncExpr *) expr, size_us);
+	{
+		source->kind = WINDOW_CALL;
+		source->call = (FuncExpr *) expr;
+		return is_window_call(source->call, &source->size_us);
+	}
 	if (!IsA(expr, Var) || var->varlevelsup != 0)
 		return false;
 
 	rte = rt_fetch(var->varno, query->rtable);
 	if (rte->rtekind == RTE_FUNCTION)
-		return is_function_start(rte, var->varattno, size_us);
+		return find_in_function(rte, var->varattno, source);
 	if (rte->rtekind == RTE_JOIN && var->varattno > 0)
-		return analyze_is_window_start(query, list_nth(rte->joinaliasvars, var->varattno - 1),
-									   size_us);
+		return analyze_find_window(query, list_nth(rte->joinaliasvars, var->varattno - 1),
+								   source);
 	if (rte->rtekind != RTE_SUBQUERY || var->varattno <= 0)
 		return false;
-	source = get_tle_by_resno(rte->subquery->targetList, var->varattno);
-	return source != NULL &&
-		analyze_is_window_start(rte->subquery, (Node *) source->expr, size_us);
+	tle = get_tle_by_resno(rte->subquery->targetList, var->varattno);
+	return tle != NULL && analyze_find_window(rte->subquery, (Node *) tle->expr, source);
+}
+
+/* If expr is the start of a window of time: its size, or 0 if unknown. */
+bool
+analyze_is_window_start(const Query *query, Node *expr, int64 *size_us)
+{
+	WindowSource source;
+
+	if (exprType(expr) != TIMESTAMPTZOID && exprType(expr) != TIMESTAMPOID)
+		return false;
+	if (!analyze_find_window(query, expr, &source) || source.is_end)
+		return false;
+	*size_us = source.size_us;
+	return true;
 }

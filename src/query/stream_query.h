@@ -10,7 +10,8 @@
  *     key_1 .. key_n, then for each aggregate its arguments and, if there is
  *     one, its FILTER condition (boolean).
  * With session() the keys end with its cell and label, and the aggregates
- * with the first and last time of a fragment.
+ * with the first and last time of a fragment.  The hidden columns that
+ * query_track_windows() adds come last.
  *
  * A query without GROUP BY and aggregates *appends*: its rows are kept as they
  * come.  Its one key is hidden: the time by which storage is partitioned,
@@ -106,12 +107,31 @@ typedef struct StreamQuery
 								 * start, or -1 */
 	int64		window_size_us; /* 0 if unknown (calendar) */
 	QuerySession *session;		/* NULL without session() */
+	int			nwindows;		/* among the keys, of any type */
+	Oid			window_type;	/* of its bounds if it is one, else invalid */
+
+	/* set by query_track_windows(): columns of the inner query, or -1 */
+	int			row_column;		/* number of the stream's row, a tid */
+	int			end_column;		/* what the window's end is reckoned from */
+	int64		end_offset;		/* ... so much later than that */
+	int			start_column;	/* the window's start */
 	bool		has_group_by;	/* false: one row, always (count(*) over
 								 * nothing is 0), unless it appends */
 } StreamQuery;
 
 /* Refuses with ereport(ERROR); allocated in CurrentMemoryContext. */
 extern StreamQuery *query_analyze(Query *query);
+
+/*
+ * Adds to the inner query what it takes to tell which rows come too late for
+ * their window, with_start also the window's start.  Returns false, with
+ * nothing added, if the view has not one window whose end every row tells.
+ * Where the inner query gives panes, those tell both ends.
+ */
+extern bool query_track_windows(StreamQuery *sq, bool with_start);
+
+/* Whether the keys of a group tell when its window ends. */
+extern bool query_knows_ends(const StreamQuery *sq);
 
 /*
  * Raises an error unless the current user has the rights that the inner query
@@ -146,7 +166,8 @@ extern char *query_storage_columns_sql(const StreamQuery *sq);	/* "k1 timestampt
  *   SELECT <q's target list over m> FROM
  *     (SELECT k1, .., finalize(..p1..) AS p1 FROM
  *        (SELECT * FROM storage UNION ALL SELECT * FROM memory) s
- *      [WHERE k<window> >= retention horizon or is null] GROUP BY k1, ..) m
+ *      [WHERE k<window> >= retention horizon or is null]
+ *      [AND <end of the window> <= what is closed] GROUP BY k1, ..) m
  * The horizon is _stream_ext.retention_horizon('...'::interval), timestamptz, or
  * _stream_ext.retention_horizon_utc('...'::interval) for a window of type timestamp.
  *   [WHERE <q's HAVING over m>]
@@ -155,6 +176,6 @@ extern char *query_storage_columns_sql(const StreamQuery *sq);	/* "k1 timestampt
  * retention may be NULL; column_names are q's output names.
  */
 extern char *query_view_sql(const StreamQuery *sq, const char *storage, const char *memory,
-							const char *retention);
+							const char *retention, bool on_close);
 
 #endif							/* STREAM_EXT_STREAM_QUERY_H */

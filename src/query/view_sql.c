@@ -20,6 +20,7 @@
 #include "utils/regproc.h"
 #include "utils/ruleutils.h"
 
+#include "catalog/closing.h"
 #include "query/analyze.h"
 
 /* Returns the type of a storage column, schema-qualified, with COLLATE where it has one. */
@@ -123,9 +124,9 @@ query_storage_columns_sql(const StreamQuery *sq)
 	return sql.data;
 }
 
-/* Returns a range table entry called m with the columns k1.., p1... */
+/* Returns a range table entry with the columns k1.., p1... */
 static RangeTblEntry *
-make_group_entry(const StreamQuery *sq)
+make_group_entry(const StreamQuery *sq, const char *alias)
 {
 	RangeTblEntry *rte = makeNode(RangeTblEntry);
 	List	   *names = NIL;
@@ -142,16 +143,16 @@ make_group_entry(const StreamQuery *sq)
 
 	/* the one kind of entry that is just a name with columns */
 	rte->rtekind = RTE_CTE;
-	rte->ctename = "m";
-	rte->alias = makeAlias("m", NIL);
-	rte->eref = makeAlias("m", names);
+	rte->ctename = pstrdup(alias);
+	rte->alias = makeAlias(alias, NIL);
+	rte->eref = makeAlias(alias, names);
 	rte->inFromCl = true;
 	return rte;
 }
 
-/* Returns the SQL of an expression of q over m. */
+/* Returns the SQL of an expression of q over groups; alias is m or s. */
 static char *
-deparse_over_groups(const StreamQuery *sq, Node *expr)
+deparse_over_groups(const StreamQuery *sq, Node *expr, const char *alias)
 {
 	static const char prefix[] = "SELECT";
 	Query	   *query = makeNode(Query);
@@ -160,7 +161,7 @@ deparse_over_groups(const StreamQuery *sq, Node *expr)
 
 	Assert(expr != NULL);
 	query->commandType = CMD_SELECT;
-	query->rtable = list_make1(make_group_entry(sq));
+	query->rtable = list_make1(make_group_entry(sq, alias));
 	query->jointree = makeFromExpr(NIL, NULL);
 	query->targetList = list_make1(makeTargetEntry((Expr *) replaced, 1, NULL, false));
 
@@ -269,6 +270,43 @@ append_retention(StringInfo sql, const StreamQuery *sq, const char *retention)
 					 query_key_name(sq, sq->window_key));
 }
 
+/* Appends the end of what is closed in the cut of the statement, as a subquery. */
+void
+view_append_closed_until(StringInfo sql, Oid type, const ViewSources *sources)
+{
+	static const char *const functions[] = {
+		[AXIS_TIMESTAMPTZ] = "closed_until",
+		[AXIS_TIMESTAMP] = "closed_until_utc",
+		[AXIS_INTEGER] = "closed_until_integer",
+	};
+	TimeAxis	axis = closing_axis(type);
+
+	Assert(axis != AXIS_NONE);
+	appendStringInfo(sql, "(SELECT _stream_ext.%s(%s::pg_catalog.regclass))",
+					 functions[axis], quote_literal_cstr(sources->memory));
+}
+
+/*
+ * Appends the condition that shows closed windows only.  A closed window has
+ * started before the end of what is closed: that prunes partitions where the
+ * end itself is no key.
+ */
+static void
+append_closed(StringInfo sql, const StreamQuery *sq, const ViewSources *sources)
+{
+	Node	   *end = analyze_window_end(sq);
+
+	Assert(end != NULL);
+	appendStringInfo(sql, " %s %s OPERATOR(pg_catalog.<=) ",
+					 sources->retention != NULL ? "AND" : "WHERE",
+					 deparse_over_groups(sq, end, "s"));
+	view_append_closed_until(sql, sq->window_type, sources);
+	if (sq->window_key < 0)
+		return;
+	appendStringInfo(sql, " AND s.%s OPERATOR(pg_catalog.<=) ", query_key_name(sq, sq->window_key));
+	view_append_closed_until(sql, sq->window_type, sources);
+}
+
 /* Appends the derived table m: one row per group, aggregates finalised. */
 static void
 append_groups(StringInfo sql, const StreamQuery *sq, const ViewSources *sources)
@@ -282,6 +320,8 @@ append_groups(StringInfo sql, const StreamQuery *sq, const ViewSources *sources)
 	appendStringInfoString(sql, ") s");
 	if (sources->retention != NULL)
 		append_retention(sql, sq, sources->retention);
+	if (sources->on_close)
+		append_closed(sql, sq, sources);
 	for (int i = 0; i < sq->nkeys; i++)
 		appendStringInfo(sql, "%ss.k%d", i > 0 ? ", " : " GROUP BY ", i + 1);
 	appendStringInfoString(sql, ") m");
@@ -333,7 +373,7 @@ group_view_sql(const StreamQuery *sq, const ViewSources *sources)
 		if (tle->resjunk)
 			continue;
 		appendStringInfo(&sql, "%s%s AS %s", separator,
-						 deparse_over_groups(sq, (Node *) tle->expr),
+						 deparse_over_groups(sq, (Node *) tle->expr, "m"),
 						 quote_identifier(tle->resname));
 		separator = ", ";
 	}
@@ -343,7 +383,7 @@ group_view_sql(const StreamQuery *sq, const ViewSources *sources)
 	else
 		append_groups(&sql, sq, sources);
 	if (sq->query->havingQual != NULL)
-		appendStringInfo(&sql, " WHERE %s", deparse_over_groups(sq, sq->query->havingQual));
+		appendStringInfo(&sql, " WHERE %s", deparse_over_groups(sq, sq->query->havingQual, "m"));
 
 	end_qualified(nestlevel);
 	return sql.data;
@@ -352,9 +392,9 @@ group_view_sql(const StreamQuery *sq, const ViewSources *sources)
 /* Returns the query of the view that users read. */
 char *
 query_view_sql(const StreamQuery *sq, const char *storage, const char *memory,
-			   const char *retention)
+			   const char *retention, bool on_close)
 {
-	const ViewSources sources = {storage, memory, retention};
+	const ViewSources sources = {storage, memory, retention, on_close};
 
 	return sq->appends ? append_view_sql(sq, &sources) : group_view_sql(sq, &sources);
 }

@@ -152,9 +152,11 @@ typedef struct ViewControl
 	pg_atomic_uint64 rows_processed;	/* reached the aggregates */
 	pg_atomic_uint64 rows_filtered; /* WHERE, joins */
 	pg_atomic_uint64 rows_rejected; /* dead letters, kept or not */
-	pg_atomic_uint64 rows_late;
+	pg_atomic_uint64 rows_late; /* pairs of a row and a window, whatever
+								 * became of them */
+	pg_atomic_uint64 rows_late_dropped;
+	pg_atomic_uint64 rows_late_side;
 	pg_atomic_uint64 rows_expired;
-	pg_atomic_uint64 rows_untracked;	/* of inputs over the limit */
 	pg_atomic_uint64 batches;
 	pg_atomic_uint64 flushes;
 	pg_atomic_uint64 flush_groups;

@@ -50,6 +50,7 @@ struct Scratch
 	uint32		capacity;		/* of groups */
 	uint64		nrows;
 	uint64		nexpired;
+	int64		closed_until;	/* see scratch_set_closed() */
 
 	Size		group_size;		/* of one ScratchGroup with all its arrays */
 	char	   *block;			/* where the next group goes */
@@ -77,6 +78,7 @@ scratch_init_arrays(Scratch *scratch)
 	scratch->ngroups = 0;
 	scratch->nrows = 0;
 	scratch->nexpired = 0;
+	scratch->closed_until = PG_INT64_MIN;
 	scratch->block = NULL;
 	scratch->block_left = 0;
 }
@@ -312,9 +314,16 @@ scratch_add_to_window(Scratch *scratch, const Datum *row, const bool *isnull)
 	scratch->nrows++;
 }
 
+/* Sets which windows of a pane are closed to the rows that follow; see scratch.h. */
+void
+scratch_set_closed(Scratch *scratch, int64 closed_until)
+{
+	scratch->closed_until = closed_until;
+}
+
 /*
  * Adds a row to the pane that starts at start, or, if the first of its windows
- * is expired, to each of those that are not.
+ * is expired or closed, to each of those that are not.
  */
 static void
 scratch_add_to_pane(Scratch *scratch, int64 start, const Datum *row, const bool *isnull)
@@ -325,7 +334,8 @@ scratch_add_to_pane(Scratch *scratch, int64 start, const Datum *row, const bool 
 
 	pane_windows(&shape, start, &set);
 	pane_group_set_window(&desc->panes, desc->storage, set.start, scratch->keys);
-	if (!scratch_is_expired(desc, scratch->keys, scratch->keys_isnull))
+	if (set.end > scratch->closed_until &&
+		!scratch_is_expired(desc, scratch->keys, scratch->keys_isnull))
 	{
 		pane_group_set_pane(&desc->panes, desc->storage, start, scratch->keys);
 		scratch_add_to_group(scratch, true, row, isnull);
@@ -334,6 +344,8 @@ scratch_add_to_pane(Scratch *scratch, int64 start, const Datum *row, const bool 
 	}
 	for (int64 i = 0; i < set.count; i++)
 	{
+		if (set.end + i * set.end_step <= scratch->closed_until)
+			continue;
 		pane_group_set_window(&desc->panes, desc->storage, set.start + i * set.start_step,
 							  scratch->keys);
 		scratch_add_to_window(scratch, row, isnull);

@@ -31,6 +31,12 @@ extern Scratch *scratch_create(GroupDesc *desc, MemoryContext parent);
  */
 extern void scratch_add_row(Scratch *scratch, const Datum *row, const bool *isnull);
 
+/*
+ * The rows that follow do not go to windows of their panes that end at or
+ * before closed_until, in units of the panes; PG_INT64_MIN closes none.
+ */
+extern void scratch_set_closed(Scratch *scratch, int64 closed_until);
+
 /* When the transaction of the rows that follow committed; for views that append. */
 extern void scratch_set_commit_time(Scratch *scratch, TimestampTz commit_time);
 

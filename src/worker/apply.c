@@ -69,6 +69,7 @@ typedef struct Attempt
 	bool		committed;
 	int			letters_before; /* dead letters of earlier runs */
 	uint64		rejected;		/* dead letters of this one */
+	LateRows   *late;			/* NULL: no row can be late */
 } Attempt;
 
 /* Writes the scratch's groups to storage and empties it. Runs as the worker. */
@@ -95,6 +96,11 @@ apply_spill(Attempt *attempt)
 	written = flush_groups(attempt->writer, groups, ngroups, &quarantined);
 	pg_atomic_fetch_add_u64(&attempt->view->control->groups_quarantined, quarantined);
 	pg_atomic_fetch_add_u64(&attempt->view->control->flush_groups, written);
+	if (attempt->late != NULL)
+	{
+		late_write(attempt->late, attempt->view->catalog);
+		late_forget_rows(attempt->late);
+	}
 	scratch_reset(scratch);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
@@ -113,12 +119,14 @@ apply_chunk(Attempt *attempt)
 	if (guc_apply_timeout_ms > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, guc_apply_timeout_ms);
 	if (attempt->mode & APPLY_CAREFUL)
-		apply_rows_careful(attempt->view, run, scratch, CHUNK_ROWS_CAREFUL);
+		apply_rows_careful(attempt->view, run, scratch, attempt->late, CHUNK_ROWS_CAREFUL);
 	else
 	{
 		run_allow(run, CHUNK_ROWS);
-		inner_plan_execute(attempt->view->plan, run, scratch,
+		inner_plan_execute(attempt->view->plan, run, scratch, attempt->late,
 						   (Size) guc_work_memory_kb * 1024);
+		if (attempt->late != NULL)
+			late_fetch(attempt->late, run);
 
 		/*
 		 * a join may end before it has seen every row: nothing matches the
@@ -194,6 +202,31 @@ apply_finish_oversize(WorkerView *view, Run *run, FullTransactionId xid)
 	FAULT_POINT("oversize-after-commit");
 }
 
+/* Returns the memory that the attempt has filled. */
+static Size
+apply_bytes(const Attempt *attempt)
+{
+	Size		bytes = scratch_bytes(attempt->view->scratch);
+
+	return attempt->late == NULL ? bytes : bytes + late_bytes(attempt->late);
+}
+
+/* Starts to hand out the rows of the run, and to judge which are late. */
+static void
+apply_start_run(Attempt *attempt, Relation rel)
+{
+	WorkerView *view = attempt->view;
+	Run		   *run = attempt->run;
+
+	run_track_event_time(run, view->event_time, &view->watermark);
+	if (view->late_rule != NULL)
+	{
+		attempt->late = late_create(view->late_rule, view->desc, view->context);
+		run_keep_watermarks(run, true);
+	}
+	run_start(run, rel, generation_applied_lsn(view->writer));
+}
+
 /* Goes through the rows of the run, within a transaction. */
 static ApplyResult
 apply_rows(Attempt *attempt)
@@ -210,7 +243,7 @@ apply_rows(Attempt *attempt)
 	{
 		apply_chunk(attempt);
 		/* rows are best written while they are in the processor's cache */
-		if (scratch_bytes(view->scratch) > budget ||
+		if (apply_bytes(attempt) > budget ||
 			(oversize && group_desc_appends(view->desc)))
 		{
 			/* the end of the transaction ends the owner's scope, too */
@@ -242,16 +275,16 @@ apply_attempt(Attempt *attempt)
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
+	/* what is said of the event time from now on is not about this run */
+	worker_view_load_event_time(view);
 	worker_view_prepare(view);
 	/* what we waited for a lock to see, this snapshot shall see too */
 	PopActiveSnapshot();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	worker_view_load_event_time(view);
 	rel = table_open(view->query->streamid, AccessShareLock);
 	scratch_reset(view->scratch);
 	view->desc->first_window = retention_first_window(&view->catalog->options, view->query);
-	run_track_event_time(run, view->event_time, &view->watermark);
-	run_start(run, rel, generation_applied_lsn(view->writer));
+	apply_start_run(attempt, rel);
 	if (attempt->mode & APPLY_OVERSIZE)
 		apply_begin_oversize(attempt);
 
@@ -283,6 +316,7 @@ apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 	volatile ApplyResult result = APPLY_FAILED;
 
 	attempt->writer = NULL;
+	attempt->late = NULL;
 	attempt->rows_out = 0;
 	attempt->rows_expired = 0;
 	attempt->publishing = false;
@@ -317,9 +351,36 @@ apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 	crash_guard_leave();
 	MemoryContextSwitchTo(old);
 
+	if (result != APPLY_DONE && attempt->late != NULL)
+	{
+		late_free(attempt->late);
+		attempt->late = NULL;
+	}
 	if (result != APPLY_DONE)
 		view->dead_letters = list_truncate(view->dead_letters, attempt->letters_before);
 	return result;
+}
+
+/*
+ * Counts the late pairs of a finished run, and keeps its rows that go sideways
+ * for the next flush.  Returns how many pairs the view has not taken in.
+ */
+static uint64
+apply_count_late(Attempt *attempt)
+{
+	WorkerView *view = attempt->view;
+	LateRows   *late = attempt->late;
+	uint64		kept_out;
+
+	if (late == NULL)
+		return 0;
+	kept_out = late_dropped(late) + late_sideways(late);
+	pg_atomic_fetch_add_u64(&view->control->rows_late, late_counted(late));
+	pg_atomic_fetch_add_u64(&view->control->rows_late_dropped, late_dropped(late));
+	pg_atomic_fetch_add_u64(&view->control->rows_late_side, late_sideways(late));
+	late_keep(&view->late_rows, late, attempt->run->end_lsn);
+	attempt->late = NULL;
+	return kept_out;
 }
 
 /* Counts what a finished run was to the view. */
@@ -329,7 +390,8 @@ apply_count(Attempt *attempt)
 	ViewControl *control = attempt->view->control;
 	Run		   *run = attempt->run;
 	TimestampTz now = clock_real();
-	uint64		accounted = attempt->rows_out + attempt->rows_expired + attempt->rejected;
+	uint64		accounted = attempt->rows_out + attempt->rows_expired + attempt->rejected +
+	apply_count_late(attempt);
 
 	pg_atomic_fetch_add_u64(&control->rows_in, run->source.nrows);
 	pg_atomic_fetch_add_u64(&control->rows_processed, attempt->rows_out);
@@ -348,17 +410,6 @@ apply_turn_to_storage(StreamWorker *worker, Attempt *attempt)
 {
 	attempt->mode |= APPLY_OVERSIZE;
 	return flush_may_try(attempt->view) && flush_view(worker, attempt->view);
-}
-
-/* The view holds the run: what the watermark became with it is the view's. */
-static void
-apply_take_watermark(WorkerView *view, const Run *run)
-{
-	const WatermarkState *state = run_watermark_state(run);
-
-	pg_atomic_fetch_add_u64(&view->control->rows_untracked,
-							state->untracked - view->watermark.untracked);
-	watermark_copy(&view->watermark, state);
 }
 
 /*
@@ -394,6 +445,15 @@ apply_next_mode(StreamWorker *worker, Attempt *attempt, ApplyResult result, Erro
 	}
 }
 
+/* Returns whether there is room to keep more late rows, flushing for it if need be. */
+static bool
+apply_has_room(StreamWorker *worker, WorkerView *view)
+{
+	if (late_kept_bytes(view->late_rows) < (Size) guc_work_memory_kb * 1024)
+		return true;
+	return flush_may_try(view) && flush_view(worker, view);
+}
+
 /*
  * Applies a run to a view.  Returns true if the view now holds it; otherwise
  * the view's state says what becomes of it.
@@ -423,6 +483,11 @@ apply_run(StreamWorker *worker, WorkerView *view, Run *run)
 		apply_wait_for_flush(worker, view);
 		return false;
 	}
+	if (!apply_has_room(worker, view))
+	{
+		apply_wait_for_flush(worker, view);
+		return false;
+	}
 	while ((result = apply_attempt_safely(&attempt, run->context, &edata)) != APPLY_DONE)
 	{
 		if (!apply_next_mode(worker, &attempt, result, edata))
@@ -435,7 +500,7 @@ apply_run(StreamWorker *worker, WorkerView *view, Run *run)
 		}
 	}
 
-	apply_take_watermark(view, run);
+	watermark_copy(&view->watermark, run_watermark_state(run));
 	apply_count(&attempt);
 	pg_atomic_fetch_add_u64(&view->control->apply_us, clock_real() - start);
 	view->restart_lsn = run_restart_lsn(run);

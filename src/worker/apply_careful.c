@@ -37,6 +37,8 @@ typedef struct Piece
 	Run		   *run;
 	Scratch    *part;			/* rows of the piece */
 	Scratch    *one;			/* a single row */
+	LateRows   *late_part;		/* of the same rows, or NULL */
+	LateRows   *late_one;
 	int			nrows;			/* rows of the piece, bad ones included */
 	Bitmapset  *bad;			/* of them */
 	MemoryContext context;
@@ -84,7 +86,10 @@ piece_run_good(Piece *piece, void *arg)
 	run_rewind(piece->run);
 	piece->run->skip = piece->bad;
 	scratch_reset(piece->part);
-	inner_plan_execute(piece->view->plan, piece->run, piece->part, *(Size *) arg);
+	if (piece->late_part != NULL)
+		late_reset(piece->late_part);
+	inner_plan_execute(piece->view->plan, piece->run, piece->part, piece->late_part,
+					   *(Size *) arg);
 }
 
 /* Lets the run hand out one row only. */
@@ -107,7 +112,9 @@ piece_run_one(Piece *piece, void *arg)
 {
 	piece_aim_at(piece, *(int *) arg);
 	scratch_reset(piece->one);
-	inner_plan_execute(piece->view->plan, piece->run, piece->one, 0);
+	if (piece->late_one != NULL)
+		late_reset(piece->late_one);
+	inner_plan_execute(piece->view->plan, piece->run, piece->one, piece->late_one, 0);
 }
 
 /* Adds one row to the scratch given in arg. */
@@ -195,7 +202,7 @@ piece_reject_any(Piece *piece)
 
 /* Adds the good rows to scratch one after the other; those that cannot be added are rejected. */
 static void
-piece_add_rows(Piece *piece, Scratch *scratch)
+piece_add_rows(Piece *piece, Scratch *scratch, LateRows *late)
 {
 	for (int row = 0; row < piece->nrows; row++)
 	{
@@ -206,6 +213,8 @@ piece_add_rows(Piece *piece, Scratch *scratch)
 		edata = piece_try(piece, piece_add_one, scratch);
 		if (edata != NULL)
 			piece_reject(piece, row, edata);
+		else if (late != NULL)
+			late_merge(late, piece->late_one);
 	}
 }
 
@@ -248,13 +257,28 @@ piece_sift(Piece *piece)
 	}
 }
 
+/* Adds the piece to scratch and late, whole or row by row. */
+static void
+piece_add(Piece *piece, Scratch *scratch, LateRows *late)
+{
+	if (!piece_sift(piece) || piece_try(piece, piece_add_part, scratch) != NULL)
+		piece_add_rows(piece, scratch, late);
+	else if (late != NULL)
+		late_merge(late, piece->late_part);
+
+	piece->run->skip = NULL;
+	if (late != NULL)
+		late_fetch(late, piece->run);
+}
+
 /*
- * Adds the next rows of the run, maxrows at most, to scratch, without those that fail.
+ * Adds the next rows of the run, maxrows at most, to scratch, without those
+ * that fail and those that late (NULL: nobody) keeps from it.
  *
  * Requires: a transaction, the view owner's scope.
  */
 void
-apply_rows_careful(WorkerView *view, Run *run, Scratch *scratch, uint64 maxrows)
+apply_rows_careful(WorkerView *view, Run *run, Scratch *scratch, LateRows *late, uint64 maxrows)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "stream careful apply",
@@ -264,11 +288,15 @@ apply_rows_careful(WorkerView *view, Run *run, Scratch *scratch, uint64 maxrows)
 
 	piece.part = scratch_create(view->desc, context);
 	piece.one = scratch_create(view->desc, context);
+	if (late != NULL)
+	{
+		piece.late_part = late_create(view->late_rule, view->desc, context);
+		piece.late_one = late_create(view->late_rule, view->desc, context);
+	}
 	run_allow(run, maxrows);
 	piece.nrows = (int) Min(maxrows, run->source.nrows - run->row);
 
-	if (!piece_sift(&piece) || piece_try(&piece, piece_add_part, scratch) != NULL)
-		piece_add_rows(&piece, scratch);
+	piece_add(&piece, scratch, late);
 
 	/* the scan may have stopped early: stand behind the piece */
 	piece_aim_at(&piece, piece.nrows);

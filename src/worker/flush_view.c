@@ -88,6 +88,7 @@ flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn,
 	written = flush_groups(writer, groups, ngroups, &quarantined);
 	FAULT_POINT("flush-after-groups");
 	flush_dead_letters(view);
+	late_write_kept(view->late_rows, view->catalog, lsn);
 	flush_finish(writer, lsn, restart_lsn, watermark);
 	xid = GetTopFullTransactionId();
 	PopActiveSnapshot();
@@ -117,6 +118,7 @@ flush_done(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn, TimestampTz
 	pg_atomic_fetch_add_u64(&control->flushes, 1);
 	pg_atomic_fetch_add_u64(&control->flush_us, now - start);
 	flush_forget_dead_letters(view);
+	late_forget_kept(&view->late_rows, lsn);
 }
 
 /* Takes note of a flush that failed with the error at hand. */
@@ -273,7 +275,7 @@ flush_is_due(const WorkerView *view, TimestampTz now)
 		TimestampDifferenceExceeds(view->last_flush, now, 100))
 		return true;
 	return interval_over &&
-		(generation_open_groups(view->writer) > 0 || behind > IDLE_POSITION_BYTES);
+		(generation_open_groups(view->writer) > 0 || view->late_rows != NIL || behind > IDLE_POSITION_BYTES);
 }
 
 /*

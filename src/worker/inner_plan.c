@@ -46,6 +46,7 @@ typedef struct ScratchReceiver
 {
 	DestReceiver pub;
 	Scratch    *scratch;
+	LateRows   *late;			/* NULL: nothing is late */
 	Run		   *run;
 	bool		appends;		/* rows are kept with their commit time */
 	Size		budget;			/* of the scratch, 0: none */
@@ -62,11 +63,18 @@ scratch_receive_cb(TupleTableSlot *slot, DestReceiver *self)
 	if (receiver->appends)
 		scratch_set_commit_time(receiver->scratch,
 								run_current_transaction(receiver->run)->commit_time);
-	scratch_add_row(receiver->scratch, slot->tts_values, slot->tts_isnull);
+	if (receiver->late == NULL ||
+		late_judge(receiver->late, receiver->run, receiver->scratch,
+				   slot->tts_values, slot->tts_isnull))
+		scratch_add_row(receiver->scratch, slot->tts_values, slot->tts_isnull);
 	if (receiver->budget > 0 && ++receiver->rows == ROWS_PER_LOOK)
 	{
+		Size		bytes = scratch_bytes(receiver->scratch);
+
 		receiver->rows = 0;
-		if (scratch_bytes(receiver->scratch) > receiver->budget)
+		if (receiver->late != NULL)
+			bytes += late_bytes(receiver->late);
+		if (bytes > receiver->budget)
 			run_hold(receiver->run);
 	}
 	return true;
@@ -177,7 +185,7 @@ inner_plan_get(InnerPlan *plan, uint64 nrows)
 
 /* Runs the inner query; see inner_plan.h. */
 void
-inner_plan_execute(InnerPlan *plan, Run *run, Scratch *scratch, Size budget)
+inner_plan_execute(InnerPlan *plan, Run *run, Scratch *scratch, LateRows *late, Size budget)
 {
 	PlannedStmt *stmt = inner_plan_get(plan, run->source.nrows);
 	QueryDesc  *query_desc;
@@ -185,6 +193,7 @@ inner_plan_execute(InnerPlan *plan, Run *run, Scratch *scratch, Size budget)
 		.pub = {scratch_receive_cb, scratch_startup_cb, scratch_shutdown_cb,
 		scratch_shutdown_cb, DestNone},
 		.scratch = scratch,
+		.late = late,
 		.run = run,
 		.appends = plan->query->appends,
 		.budget = budget,

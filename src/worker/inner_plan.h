@@ -6,6 +6,7 @@
 
 #include "query/stream_query.h"
 #include "state/scratch.h"
+#include "worker/late.h"
 #include "worker/run.h"
 
 typedef struct InnerPlan InnerPlan;
@@ -24,11 +25,13 @@ extern void inner_plan_lock(InnerPlan *plan);
 
 /*
  * Runs the inner query over the rows that run hands out now and adds what
- * comes out to scratch.  Holds the run when scratch is over budget bytes
- * (0: no limit), so that rows which give many do not fill memory.
+ * comes out to scratch, but for what late (NULL: nobody) keeps from it.  Holds
+ * the run when the two are over budget bytes (0: no limit), so that rows which
+ * give many do not fill memory.
  * Requires: a transaction, an active snapshot, the view owner's scope, and
  * inner_plan_lock() in this transaction.
  */
-extern void inner_plan_execute(InnerPlan *plan, Run *run, Scratch *scratch, Size budget);
+extern void inner_plan_execute(InnerPlan *plan, Run *run, Scratch *scratch, LateRows *late,
+							   Size budget);
 
 #endif							/* STREAM_EXT_INNER_PLAN_H */

@@ -12,6 +12,7 @@
  *   inner_plan.c      a view's inner query: plan and execute
  *   apply.c           one run into one view: scratch, publish
  *   apply_careful.c   the same when some row fails
+ *   late.c            rows that come too late for a window
  *   apply_error.c     what an error means for the view
  *   flush_view.c      one view's groups to storage
  *   retained_wal.c    position of the slot, views left too far behind
@@ -27,6 +28,7 @@
 #include "shared/control.h"
 #include "state/generation.h"
 #include "state/scratch.h"
+#include "worker/late.h"
 #include "worker/run.h"
 #include "wal/feed.h"
 
@@ -57,6 +59,7 @@ typedef struct WorkerView
 	StreamQuery *query;
 	GroupDesc  *desc;
 	struct InnerPlan *plan;
+	LateRule   *late_rule;		/* NULL: no row is late */
 	bool		permitted;		/* its owner has the rights for it */
 
 	GenerationWriter *writer;
@@ -78,6 +81,7 @@ typedef struct WorkerView
 
 	List	   *dead_letters;	/* PendingDeadLetter, in dead_letter_context */
 	MemoryContext dead_letter_context;
+	List	   *late_rows;		/* LateRows, until the next flush */
 
 	Feed	   *catchup;		/* its own feed while it is behind, or NULL */
 	TimestampTz retry_at;		/* not before, after an error */
@@ -138,7 +142,8 @@ typedef enum ApplyMode
 extern void worker_check_postmaster(void);
 
 /* apply_careful.c */
-extern void apply_rows_careful(WorkerView *view, Run *run, Scratch *scratch, uint64 maxrows);
+extern void apply_rows_careful(WorkerView *view, Run *run, Scratch *scratch, LateRows *late,
+							   uint64 maxrows);
 
 /* apply_error.c */
 typedef enum ErrorClass

@@ -223,12 +223,14 @@ worker_view_analyze(WorkerView *view)
 		MemoryContextDelete(view->query_context);
 	view->plan = NULL;
 	view->query = NULL;
+	view->late_rule = NULL;
 	view->permitted = false;
 	view->query_context = AllocSetContextCreate(view->context, "stream view query",
 												ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(view->query_context);
 	view->query = query_analyze(copyObject(get_view_query(rel)));
 	worker_view_choose_inner(view);
+	view->late_rule = late_rule_create(view->query, &view->catalog->options, view->event_time);
 	name = get_rel_name(view->viewid);
 	view->plan = inner_plan_create(view->query, name ? name : "", view->query_context);
 	MemoryContextSwitchTo(old);
@@ -301,6 +303,8 @@ worker_view_load_event_time(WorkerView *view)
 	view->event_time_generation = catalog_generation();
 	view->event_time = event_time_load(view->catalog->streamid);
 	MemoryContextSwitchTo(old);
+	/* what is late, and whether anything can be, may have changed */
+	view->stale = true;
 }
 
 /*
@@ -411,6 +415,12 @@ worker_view_copy_catalog(const ViewCatalog *from)
 		copy->options.retention = pstrdup(from->options.retention);
 	if (from->options.partition_width)
 		copy->options.partition_width = pstrdup(from->options.partition_width);
+	if (from->options.lateness)
+		copy->options.lateness = pstrdup(from->options.lateness);
+	if (from->options.late)
+		copy->options.late = pstrdup(from->options.late);
+	if (from->options.emit)
+		copy->options.emit = pstrdup(from->options.emit);
 	return copy;
 }
 

@@ -1,4 +1,5 @@
 -- Views without aggregates: the rows that pass are kept, each once, duplicates included.
+SET stream_ext.read_timeout = '5 min';
 CREATE TABLE archive (ts timestamptz NOT NULL, id int, url text, ms float8);
 CREATE TABLE clicks (LIKE archive) USING stream;
 CREATE TABLE site (id int, name text);

@@ -8,6 +8,7 @@
 \set recommendations :examples 'recommendations.sql'
 \set regression :examples 'regression.sql'
 \set monitoring :examples 'monitoring.sql'
+\set rankings :examples 'rankings.sql'
 SET timezone = 'UTC';
 SET datestyle = 'ISO';
 SET client_min_messages = warning;
@@ -23,3 +24,5 @@ DROP SCHEMA recommendations CASCADE;
 DROP SCHEMA regression CASCADE;
 \i :monitoring
 DROP SCHEMA monitoring CASCADE;
+\i :rankings
+DROP SCHEMA rankings CASCADE;

@@ -19,6 +19,7 @@ int			guc_clock_offset_s = 0;
 int			guc_dead_letter_limit = 100000;
 int			guc_flush_interval_ms = 10000;
 int			guc_flush_wal_mb = 256;
+char	   *guc_input = "";
 int			guc_lock_timeout_ms = 1000;
 int			guc_max_databases = 32;
 int			guc_max_future_s = 86400;
@@ -116,6 +117,16 @@ static const IntSetting int_settings[] = {
 	&guc_work_memory_kb, 1024, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB},
 };
 
+/* Refuses names of inputs that do not fit into a batch. */
+static bool
+check_input(char **value, void **extra, GucSource source)
+{
+	if (strlen(*value) < NAMEDATALEN)
+		return true;
+	GUC_check_errdetail("The name of an input is at most %d bytes long.", NAMEDATALEN - 1);
+	return false;
+}
+
 /* Defines the settings and reserves their prefix. Called by _PG_init only. */
 void
 guc_define(void)
@@ -140,6 +151,13 @@ guc_define(void)
 							 &guc_read_your_writes, guc_read_your_writes,
 							 PGC_USERSET, 0,
 							 NULL, NULL, NULL);
+
+	DefineCustomStringVariable("stream_ext.input",
+							   "Names the input of a stream that the rows of this session come by.",
+							   "The watermark is the least of those of the inputs that are not idle.",
+							   &guc_input, guc_input,
+							   PGC_USERSET, 0,
+							   check_input, NULL, NULL);
 
 	if (process_shared_preload_libraries_in_progress)
 		MarkGUCPrefixReserved("stream_ext");

@@ -29,7 +29,7 @@ CREATE FUNCTION _stream_ext.stat_view(
     OUT applied_lsn pg_lsn, OUT restart_lsn pg_lsn, OUT lag_bytes bigint,
     OUT last_commit_time timestamptz,
     OUT latency_p50 double precision, OUT latency_p99 double precision,
-    OUT watermark bigint,
+    OUT watermark bigint, OUT rows_untracked bigint,
     OUT last_error_time timestamptz, OUT last_error_sqlstate text, OUT last_error text,
     OUT stats_reset timestamptz)
     RETURNS SETOF record
@@ -134,6 +134,7 @@ CREATE VIEW @extschema@.pg_stat_stream_view AS
            CASE WHEN NOT e.is_time
                 THEN nullif(coalesce(s.watermark, p.watermark), (-9223372036854775808)::pg_catalog.int8)
                 END AS watermark_integer,
+           coalesce(s.rows_untracked, 0) AS rows_untracked,
            s.last_error_time, s.last_error_sqlstate,
            CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
                      OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')

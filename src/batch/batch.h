@@ -13,6 +13,7 @@
 
 #define BATCH_MAX_BYTES ((Size) 900 * 1024 * 1024)	/* one WAL record */
 #define BATCH_MAX_ROWS	(1U << 20)	/* bounds what a reader allocates */
+#define BATCH_INPUT_LENGTH	64	/* of an input's name, with its final zero */
 
 /* What the fixed header says. */
 typedef struct BatchInfo
@@ -43,6 +44,13 @@ extern uint32 batch_builder_rows(const BatchBuilder *builder);
 /* About what the batch would be long now; null bitmaps not counted. */
 extern Size batch_builder_bytes(const BatchBuilder *builder);
 
+/*
+ * Names the input that the rows come by ("" = none); it stays over resets.
+ * The name is shorter than BATCH_INPUT_LENGTH.
+ */
+extern void batch_builder_set_input(BatchBuilder *builder, const char *input);
+extern const char *batch_builder_input(const BatchBuilder *builder);
+
 /* Returns the finished batch (valid until reset) and its length. Requires a row. */
 extern char *batch_builder_finish(BatchBuilder *builder, Oid dbid, Oid relid,
 								  TransactionId xid, uint32 seq, Size *length);
@@ -67,6 +75,9 @@ extern BatchReader *batch_reader_open(const char *data, Size length, TupleDesc d
 									  const Datum *missing_values, const bool *missing_isnull,
 									  MemoryContext parent, const char **error);
 extern uint32 batch_reader_rows(const BatchReader *reader);
+
+/* The input that the rows came by, "" = none; lives as long as the reader. */
+extern const char *batch_reader_input(const BatchReader *reader);
 
 /* Moves to row (0-based) and fills natts of desc. By-reference values point into the batch. */
 extern bool batch_reader_next(BatchReader *reader, Datum *values, bool *isnull);

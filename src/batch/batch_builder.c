@@ -54,6 +54,7 @@ struct BatchBuilder
 	Size		variable_bytes; /* of all rows so far */
 	char	   *output;			/* the finished batch */
 	Size		output_capacity;
+	char		input[BATCH_INPUT_LENGTH];
 	ColumnBuilder columns[FLEXIBLE_ARRAY_MEMBER];
 };
 
@@ -321,6 +322,7 @@ builder_length_bound(const BatchBuilder *builder)
 {
 	Size		bound = batch_builder_bytes(builder);
 
+	bound += MAXALIGN(strlen(builder->input));
 	bound += (Size) builder->ncolumns * (BITMAPLEN(builder->nrows) + 2 * MAXIMUM_ALIGNOF);
 	return bound;
 }
@@ -333,6 +335,21 @@ builder_copy_section(char *batch, uint32 offset, const void *source, Size length
 	memset(batch + offset + length, 0, MAXALIGN(length) - length);
 }
 
+/* Names the input; see batch.h. */
+void
+batch_builder_set_input(BatchBuilder *builder, const char *input)
+{
+	Assert(strlen(input) < BATCH_INPUT_LENGTH);
+	strlcpy(builder->input, input, BATCH_INPUT_LENGTH);
+}
+
+/* Returns the name of the input. */
+const char *
+batch_builder_input(const BatchBuilder *builder)
+{
+	return builder->input;
+}
+
 /* Returns the finished batch and its length; see batch.h. */
 char *
 batch_builder_finish(BatchBuilder *builder, Oid dbid, Oid relid,
@@ -340,6 +357,7 @@ batch_builder_finish(BatchBuilder *builder, Oid dbid, Oid relid,
 {
 	Size		offset = builder->base_bytes;
 	Size		bound = builder_length_bound(builder);
+	Size		input_length = strlen(builder->input);
 	BatchHeader *header;
 	BatchColumn *entries;
 
@@ -356,6 +374,8 @@ batch_builder_finish(BatchBuilder *builder, Oid dbid, Oid relid,
 		builder->output_capacity = bound;
 	}
 
+	builder_copy_section(builder->output, offset, builder->input, input_length);
+	offset += MAXALIGN(input_length);
 	entries = (BatchColumn *) (builder->output + sizeof(BatchHeader));
 	for (int i = 0; i < builder->ncolumns; i++)
 	{
@@ -374,6 +394,7 @@ batch_builder_finish(BatchBuilder *builder, Oid dbid, Oid relid,
 	header = (BatchHeader *) builder->output;
 	header->magic = BATCH_MAGIC;
 	header->version = BATCH_VERSION;
+	header->input_length = (uint8) input_length;
 	header->ncolumns = builder->ncolumns;
 	header->dbid = dbid;
 	header->relid = relid;

@@ -1,7 +1,8 @@
 /*
  * batch_format.h - the bytes of a batch; drawn in doc/internals/batch_format.md.
  *
- * A batch is a header, a table of its columns and their sections.  Integers
+ * A batch is a header, a table of its columns, the name of the input that it
+ * came by, and the sections of the columns.  Integers
  * are in the byte order of the machine, as in the rest of WAL.  All offsets
  * count from the start of the batch and are multiples of MAXIMUM_ALIGNOF.
  */
@@ -17,7 +18,8 @@
 typedef struct BatchHeader
 {
 	uint32		magic;
-	uint16		version;
+	uint8		version;
+	uint8		input_length;	/* of the name behind the column table */
 	uint16		ncolumns;
 	Oid			dbid;
 	Oid			relid;

@@ -48,8 +48,17 @@ struct BatchReader
 	const BatchHeader *header;
 	int			natts;
 	uint32		row;			/* the next one */
+	char		input[BATCH_INPUT_LENGTH];
 	ColumnReader columns[FLEXIBLE_ARRAY_MEMBER];
 };
+
+/* Returns where the sections of the columns begin. */
+static Size
+header_sections_start(const BatchHeader *header)
+{
+	return sizeof(BatchHeader) + header->ncolumns * sizeof(BatchColumn) +
+		MAXALIGN(header->input_length);
+}
 
 /* Returns whether the bytes begin with a whole header and column table of ours. */
 bool
@@ -64,8 +73,8 @@ batch_peek(const char *data, Size length, BatchInfo *info)
 		return false;
 	if (header.length != length || header.nrows == 0 || header.nrows > BATCH_MAX_ROWS)
 		return false;
-	if (header.ncolumns > MaxHeapAttributeNumber ||
-		sizeof(BatchHeader) + header.ncolumns * sizeof(BatchColumn) > length)
+	if (header.ncolumns > MaxHeapAttributeNumber || header.input_length >= BATCH_INPUT_LENGTH ||
+		header_sections_start(&header) > length)
 		return false;
 
 	info->dbid = header.dbid;
@@ -78,14 +87,14 @@ batch_peek(const char *data, Size length, BatchInfo *info)
 	return true;
 }
 
-/* Returns whether a section lies within the batch, aligned, behind the column table. */
+/* Returns whether a section lies within the batch, aligned, behind the column table and the input. */
 static bool
 reader_section_fits(const BatchReader *reader, uint32 offset, Size length)
 {
 	const BatchHeader *header = reader->header;
 
 	return offset == MAXALIGN(offset) &&
-		offset >= sizeof(BatchHeader) + header->ncolumns * sizeof(BatchColumn) &&
+		offset >= header_sections_start(header) &&
 		offset <= header->length &&
 		length <= header->length - offset;
 }
@@ -244,6 +253,8 @@ batch_reader_open(const char *data, Size length, TupleDesc desc,
 	reader->context = context;
 	reader->batch = data;
 	reader->header = (const BatchHeader *) data;
+	memcpy(reader->input, data + sizeof(BatchHeader) + info.ncolumns * sizeof(BatchColumn),
+		   reader->header->input_length);
 	reader->natts = desc->natts;
 	for (int i = 0; i < desc->natts; i++)
 	{
@@ -270,6 +281,13 @@ uint32
 batch_reader_rows(const BatchReader *reader)
 {
 	return reader->header->nrows;
+}
+
+/* Returns the name of the input. */
+const char *
+batch_reader_input(const BatchReader *reader)
+{
+	return reader->input;
 }
 
 /* Fetches one attribute of a row. */

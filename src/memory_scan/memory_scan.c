@@ -95,7 +95,7 @@ memory_storage(Oid viewid)
 	return view->storage;
 }
 
-/* Returns the number of groups that a view has in memory. */
+/* Returns the number of groups that a view has in memory, as a scan returns them. */
 static double
 memory_groups(Oid viewid)
 {
@@ -110,6 +110,8 @@ memory_groups(Oid viewid)
 		if (!FullTransactionIdIsValid(view->generations[i].flush_xid))
 			groups += view->generations[i].ngroups;
 	}
+	if (view->panes.slide > 0)
+		groups *= (double) view->panes.size / view->panes.slide;
 	LWLockRelease(&view->lock);
 	return groups;
 }

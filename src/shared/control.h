@@ -157,6 +157,7 @@ typedef struct ViewControl
 	pg_atomic_uint64 rows_late_dropped;
 	pg_atomic_uint64 rows_late_side;
 	pg_atomic_uint64 rows_expired;
+	pg_atomic_uint64 rows_untracked;	/* of inputs over the limit */
 	pg_atomic_uint64 batches;
 	pg_atomic_uint64 flushes;
 	pg_atomic_uint64 flush_groups;

@@ -244,6 +244,7 @@ put_watermark(StatRow *row, ViewControl *view)
 	attached = view->attached;
 	LWLockRelease(&view->lock);
 	put(row, Int64GetDatum(watermark), !attached || watermark == WATERMARK_NONE);
+	put_count(row, &view->rows_untracked);
 }
 
 /* Returns a watermark of a time axis as a time; NULL beyond its range. */
@@ -359,7 +360,7 @@ reset_view(ViewControl *view, TimestampTz now)
 	pg_atomic_uint64 *const counters[] = {
 		&view->rows_in, &view->rows_processed, &view->rows_filtered,
 		&view->rows_rejected, &view->rows_late, &view->rows_late_dropped,
-		&view->rows_late_side, &view->rows_expired,
+		&view->rows_late_side, &view->rows_expired, &view->rows_untracked,
 		&view->batches, &view->flushes, &view->flush_groups, &view->flush_us,
 		&view->flush_failures, &view->flushes_memory, &view->oversize_transactions,
 		&view->generations_evicted, &view->dead_letters_dropped,

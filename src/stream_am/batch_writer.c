@@ -249,6 +249,11 @@ batch_writer_open(Relation rel)
 	}
 	writer->check_desc = false;
 
+	if (strcmp(batch_builder_input(writer->builder), guc_input) != 0)
+	{
+		writer_write(writer);
+		batch_builder_set_input(writer->builder, guc_input);
+	}
 	if (writer->subid != subid || !TransactionIdIsValid(writer->xid))
 	{
 		writer_write(writer);

@@ -412,6 +412,17 @@ apply_turn_to_storage(StreamWorker *worker, Attempt *attempt)
 	return flush_may_try(attempt->view) && flush_view(worker, attempt->view);
 }
 
+/* The view holds the run: what the watermark became with it is the view's. */
+static void
+apply_take_watermark(WorkerView *view, const Run *run)
+{
+	const WatermarkState *state = run_watermark_state(run);
+
+	pg_atomic_fetch_add_u64(&view->control->rows_untracked,
+							state->untracked - view->watermark.untracked);
+	watermark_copy(&view->watermark, state);
+}
+
 /*
  * Chooses the next mode after an attempt that did not finish.  Returns false
  * if there is none: then *edata says why.
@@ -500,7 +511,7 @@ apply_run(StreamWorker *worker, WorkerView *view, Run *run)
 		}
 	}
 
-	watermark_copy(&view->watermark, run_watermark_state(run));
+	apply_take_watermark(view, run);
 	apply_count(&attempt);
 	pg_atomic_fetch_add_u64(&view->control->apply_us, clock_real() - start);
 	view->restart_lsn = run_restart_lsn(run);

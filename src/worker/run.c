@@ -24,6 +24,9 @@
 #include "guc.h"
 #include "worker/run.h"
 
+StaticAssertDecl(BATCH_INPUT_LENGTH == WATERMARK_INPUT_LENGTH,
+				 "a batch names an input as a watermark does");
+
 /* Coalescing stops here; a single transaction may be larger. */
 #define RUN_MAX_BYTES	((Size) 4 * 1024 * 1024)
 /* ... or at this share of the work memory: groups take more than packed rows. */
@@ -268,7 +271,7 @@ run_has_column(const Run *run, const EventTime *setting)
 	return !attribute->attisdropped && attribute->atttypid == setting->column_type;
 }
 
-/* Tells the watermark whose rows come now. */
+/* Tells the watermark whose rows come now: those of the open batch. */
 static void
 run_enter_transaction(Run *run, const FeedTransaction *txn)
 {
@@ -278,7 +281,8 @@ run_enter_transaction(Run *run, const FeedTransaction *txn)
 	if (run->setting == NULL)
 		return;
 	run->setting_commit_time = txn->commit_time;
-	watermark_enter(&run->watermark, &run->setting->rule, "", txn->commit_time);
+	watermark_enter(&run->watermark, &run->setting->rule, batch_reader_input(run->reader),
+					txn->commit_time);
 }
 
 /* Takes one row of the stream into the watermark. */

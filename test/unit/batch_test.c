@@ -26,6 +26,12 @@ static const Oid all_types[] = {
 	TEXTOID, BYTEAOID, NUMERICOID, JSONBOID
 };
 
+/* Inputs that a batch may name: none, of every alignment, and the longest. */
+static const char *const inputs[] = {
+	"", "a", "sensor7", "sensor 8", "a longer name of an input",
+	"123456789012345678901234567890123456789012345678901234567890123"
+};
+
 /* Rows as they were added. */
 typedef struct Rows
 {
@@ -129,6 +135,7 @@ encode_rows(BatchBuilder *builder, const Rows *rows, Size *length)
 	for (uint32 row = 0; row < rows->nrows; row++)
 		batch_builder_add(builder, rows->values + row * rows->desc->natts,
 						  rows->isnull + row * rows->desc->natts);
+	batch_builder_set_input(builder, inputs[unit_random_below(lengthof(inputs))]);
 	return batch_builder_finish(builder, 5, 16384, 700, 3, length);
 }
 
@@ -267,6 +274,40 @@ the_header_comes_back(void)
 	UNIT_EQUAL(info.length, length);
 	UNIT_CHECK(!batch_peek(batch, length - 1, &info));
 	UNIT_CHECK(!batch_peek(batch, 0, &info));
+}
+
+/* The input comes back, also from the builder's next batch; one without an end is refused. */
+static void
+the_input_comes_back(void)
+{
+	Oid			types[] = {INT4OID, TEXTOID, INT8OID};
+	TupleDesc	desc = unit_tupledesc(1, types);
+	BatchBuilder *builder = batch_builder_create(desc, CurrentMemoryContext);
+	Datum		value = Int32GetDatum(7);
+	bool		isnull = false;
+
+	for (int i = 0; i < lengthof(inputs) * 2; i++)
+	{
+		const char *error;
+		const char *input = inputs[i / 2];
+		BatchReader *reader;
+		BatchInfo	info;
+		Size		length;
+		char	   *batch;
+
+		if (i % 2 == 0)
+			batch_builder_set_input(builder, input);
+		batch_builder_add(builder, &value, &isnull);
+		batch = batch_builder_finish(builder, 5, 16384, 700, 3, &length);
+		reader = batch_reader_open(batch, length, desc, NULL, NULL, CurrentMemoryContext, &error);
+		UNIT_CHECK(reader != NULL && strcmp(batch_reader_input(reader), input) == 0);
+		UNIT_CHECK(batch_reader_next(reader, &value, &isnull));
+		UNIT_EQUAL(DatumGetInt32(value), 7);
+
+		((BatchHeader *) batch)->input_length = BATCH_INPUT_LENGTH;
+		UNIT_CHECK(!batch_peek(batch, length, &info));
+		batch_builder_reset(builder);
+	}
 }
 
 /* Old batches are read with today's descriptor: a column dropped, two added. */
@@ -525,6 +566,7 @@ main(void)
 	unit_begin();
 	UNIT_RUN(random_rows_come_back);
 	UNIT_RUN(the_header_comes_back);
+	UNIT_RUN(the_input_comes_back);
 	UNIT_RUN(columns_dropped_and_added_since);
 	UNIT_RUN(dropped_columns_are_left_out);
 	UNIT_RUN(another_type_is_refused);

@@ -137,6 +137,14 @@ ALTER TABLE clicks DROP COLUMN happened CASCADE;
 ALTER TABLE clicks ALTER COLUMN happened TYPE timestamp;
 ALTER TABLE clicks DROP COLUMN small;
 
+-- a view that closes windows needs it
+CREATE MATERIALIZED VIEW closing WITH (stream.late = 'drop', stream.lateness = '1 min') AS
+  SELECT w.window_start, count(*) AS n FROM clicks, tumble(happened, '1 minute') w GROUP BY 1;
+SELECT stream_set_event_time('clicks', NULL);
+INSERT INTO clicks VALUES (21, '2026-01-02 12:01:00+00');
+SELECT stream_closed_until('closing');
+DROP MATERIALIZED VIEW closing;
+
 -- in storage, and for views that come later
 SELECT stream_flush('per_minute');
 SELECT stream_closed_until('per_minute');

@@ -28,6 +28,7 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "catalog/closing.h"
 #include "catalog/event_time.h"
 #include "clock.h"
 #include "compat.h"
@@ -207,6 +208,28 @@ check_history(Oid relid, const EventTimeHistory *history)
 			 errhint("Run stream_flush() on the views over the stream; see pg_stat_stream_view for their positions.")));
 }
 
+/* Refuses to take the event time from a view that closes windows by it. */
+static void
+check_views_without(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, catalog_views_of_stream(relid))
+	{
+		ViewCatalog *view = catalog_get_view(lfirst_oid(lc));
+
+		if (view == NULL || (closing_late_policy(&view->options) == LATE_UPDATE &&
+							 !closing_emits_on_close(&view->options)))
+			continue;
+		ereport(ERROR,
+				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+				 errmsg("continuous view \"%s\" needs the event time of stream \"%s\"",
+						get_rel_name(view->viewid), get_rel_name(relid)),
+				 errdetail("It closes windows: see its options stream.late and stream.emit."),
+				 errhint("Drop the view first, or name another column.")));
+	}
+}
+
 /* Does the work of all variants; type is that of the delay. */
 static void
 set_event_time(FunctionCallInfo fcinfo, Oid type)
@@ -239,7 +262,10 @@ set_event_time(FunctionCallInfo fcinfo, Oid type)
 	else if (history == NULL)
 		return;
 	else
+	{
+		check_views_without(relid);
 		rule.is_time = history->settings[history->nsettings - 1].rule.is_time;
+	}
 
 	/* writers are locked out: whatever ended before this is not ours */
 	rule.since = wal_insert_end();

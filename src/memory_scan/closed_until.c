@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
@@ -69,19 +70,32 @@ closed_until_init(void)
 	ExecutorRun_hook = closed_until_executor_run;
 }
 
-/* Returns the watermark of a view that the statement does not scan. */
+/*
+ * Returns the watermark of a view that the statement does not scan.  Nothing
+ * was waited for when the statement took its snapshot, as planning a scan
+ * does; so, where the next statement would have another one anyway, a snapshot
+ * is taken behind the wait.
+ */
 static int64
-read_watermark(Oid viewid, Snapshot snapshot)
+read_watermark(Oid viewid)
 {
 	static const GenerationFilter filter = {.no_groups = true};
 	ViewCatalog *view = catalog_get_view(viewid);
-	ReadRequest request = {.viewid = viewid,.snapshot = snapshot,.filter = &filter};
+	ReadRequest request = {.viewid = viewid,.filter = &filter};
 	GenerationCut cut;
 
 	if (view == NULL)
 		return WATERMARK_NONE;
 	request.memory = view->memory;
+	if (IsolationUsesXactSnapshot() || IsInParallelMode())
+		request.snapshot = RegisterSnapshot(GetActiveSnapshot());
+	else
+	{
+		read_session_prepare(viewid, view->memory);
+		request.snapshot = RegisterSnapshot(GetLatestSnapshot());
+	}
 	read_session_read(&request, &cut);
+	UnregisterSnapshot(request.snapshot);
 	return cut.watermark;
 }
 
@@ -105,8 +119,7 @@ closed_until_watermark(Oid viewid, bool wait)
 		if (statement_cut_watermark(statement->estate, viewid, &watermark))
 			return watermark;
 	}
-	return wait ? read_watermark(viewid, GetActiveSnapshot()) :
-		stored_watermark(viewid, GetActiveSnapshot());
+	return wait ? read_watermark(viewid) : stored_watermark(viewid, GetActiveSnapshot());
 }
 
 /* Returns a view that the current user may read; raises otherwise. */

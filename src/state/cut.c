@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "state/generation.h"
 #include "state/group_table.h"
+#include "state/pane_group.h"
 
 #define COPY_BLOCK_BYTES	((Size) 256 * 1024)
 #define INITIAL_TUPLES		64
@@ -119,6 +120,19 @@ cut_scan(Cut *cut, const GenerationControl *generation)
 	}
 }
 
+/*
+ * Returns whether a look-up is cheaper than going through all groups: that of
+ * a hopping window has to look for each of its panes.
+ */
+static bool
+cut_shall_probe(const Cut *cut, const GenerationControl *generation)
+{
+	PaneShape	shape = pane_group_shape(&cut->panes);
+
+	return cut->filter->has_key_hash &&
+		(cut->panes.slide == 0 || pane_count(&shape) <= generation->ngroups);
+}
+
 /* Copies the chain from generation first up to its end or a hole. */
 static void
 cut_copy_chain(Cut *cut, const ViewControl *view, int first, GenerationCut *result)
@@ -132,7 +146,7 @@ cut_copy_chain(Cut *cut, const ViewControl *view, int first, GenerationCut *resu
 			break;
 		if (cut->filter->no_groups)
 			 /* nothing is copied */ ;
-		else if (cut->filter->has_key_hash)
+		else if (cut_shall_probe(cut, generation))
 			cut_probe(cut, generation);
 		else
 			cut_scan(cut, generation);

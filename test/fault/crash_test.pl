@@ -54,6 +54,9 @@ my %query = (
 	# states that are kept as stream_partial, HAVING, a key whose order depends on a collation
 	by_note => q{SELECT note, sum(seq::numeric) AS total, avg(seq) AS mean, stddev(key) AS spread, min(ts) AS first
 		FROM %s WHERE key < 40 GROUP BY note HAVING count(*) > 1},
+	# a row goes to a pane, which the flush turns into 16 windows, and a reader of memory too
+	by_hop => q{SELECT w.window_start, key % 20 AS key, count(*) AS n, sum(v) AS total, max(note) AS last
+		FROM %s, hop(ts, '1 minute', '15 minutes 30 seconds') w GROUP BY w.window_start, key % 20},
 	overall => q{SELECT count(*) AS n, sum(v) AS total, sum(bal) AS balance FROM %s});
 my @views = sort keys %query;
 

@@ -57,6 +57,8 @@ my %query = (
 	# a row goes to a pane, which the flush turns into 16 windows, and a reader of memory too
 	by_hop => q{SELECT w.window_start, key % 20 AS key, count(*) AS n, sum(v) AS total, max(note) AS last
 		FROM %s, hop(ts, '1 minute', '15 minutes 30 seconds') w GROUP BY w.window_start, key % 20},
+	# rows, not groups
+	kept => q{SELECT producer, seq, upper(note) AS note, ts FROM %s WHERE v > 50},
 	overall => q{SELECT count(*) AS n, sum(v) AS total, sum(bal) AS balance FROM %s});
 my @views = sort keys %query;
 

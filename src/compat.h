@@ -160,6 +160,20 @@ object_ownercheck(Oid classid, Oid objectid, Oid roleid)
 	((to)->rteperminfos = copyObject((from)->rteperminfos))
 #endif
 
+/* Notes that a query reads a column.  Expands where access/sysattr.h and, from 16 on, parser/parse_relation.h are. */
+#if PG_VERSION_NUM < 160000
+#define compat_require_column(query, rte, attnum) \
+	((rte)->selectedCols = bms_add_member((rte)->selectedCols, \
+										  (attnum) - FirstLowInvalidHeapAttributeNumber))
+#else
+#define compat_require_column(query, rte, attnum) \
+	do { \
+		RTEPermissionInfo *info_ = getRTEPermissionInfo((query)->rteperminfos, (rte)); \
+		info_->selectedCols = bms_add_member(info_->selectedCols, \
+											 (attnum) - FirstLowInvalidHeapAttributeNumber); \
+	} while (0)
+#endif
+
 /* ALTER TABLE ... ADD COLUMN: a tree as parsed has one kind from 16 on. */
 #if PG_VERSION_NUM < 160000
 #define COMPAT_CASE_ADD_COLUMN	AT_AddColumn: case AT_AddColumnRecurse

@@ -187,9 +187,14 @@ analyze_statement(const CreateTableAsStmt *stmt, const char *source)
 {
 	Query	   *query = copyObject(castNode(Query, stmt->query));
 	StreamQuery *sq;
+	Query	   *timed;
 
 	apply_column_names(query, stmt->into->colNames);
+	query_check_names(query);
 	sq = query_analyze(query);
+	timed = query_add_event_time(sq);
+	if (timed != NULL)
+		sq = query_analyze(timed);
 	query_check_rights(sq);
 	check_query_rights(query_plannable(sq), source);
 	return sq;

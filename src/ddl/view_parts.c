@@ -245,12 +245,14 @@ view_parts_create(ViewCatalog *view, const StreamQuery *sq, const char *tablespa
 	char	   *memory = part_name("memory", view->viewid);
 	RangeVar   *definition = makeRangeVar(PART_SCHEMA, part_name("definition", view->viewid), -1);
 	SystemScope scope;
+	Query	   *query;
 
 	Assert(OidIsValid(view->viewid) && OidIsValid(view->ownerid));
 	system_enter(&scope, tablespace);
 
-	view->definition = view_parts_define_view(definition, sq->query->targetList, view->ownerid);
-	StoreViewQuery(view->definition, copyObject(sq->query), false);
+	query = query_definition(sq);
+	view->definition = view_parts_define_view(definition, query->targetList, view->ownerid);
+	StoreViewQuery(view->definition, query, false);
 	CommandCounterIncrement();
 
 	run_subcommands(storage_create_sql(sq, storage));

@@ -233,63 +233,6 @@ analyze_aggregates(StreamQuery *sq)
 				 errhint("Spread them over several views.")));
 }
 
-/* Makes the one key of a query that appends: when a row's transaction committed. */
-static void
-append_time_key(StreamQuery *sq)
-{
-	TypeCacheEntry *type = lookup_type_cache(TIMESTAMPTZOID, TYPECACHE_EQ_OPR |
-											 TYPECACHE_HASH_PROC);
-	QueryKey   *key = palloc0(sizeof(QueryKey));
-
-	key->type = TIMESTAMPTZOID;
-	key->typmod = -1;
-	key->eqop = type->eq_opr;
-	key->eqfn = get_opcode(type->eq_opr);
-	key->hashfn = type->hash_proc;
-	key->btree_opclass = GetDefaultOpClass(TIMESTAMPTZOID, BTREE_AM_OID);
-	key->column = -1;
-	sq->nkeys = 1;
-	sq->keys = key;
-	sq->window_key = 0;
-}
-
-/* Fills sq->columns from the select list of a query that appends. */
-static void
-analyze_columns(StreamQuery *sq)
-{
-	ListCell   *lc;
-
-	if (sq->session != NULL)
-		analyze_refuse("session() without GROUP BY",
-					   "Group by the columns of session(); a row alone does not know its session.");
-	append_time_key(sq);
-	sq->columns = palloc0(sizeof(QueryColumn) * Max(list_length(sq->query->targetList), 1));
-	foreach(lc, sq->query->targetList)
-	{
-		TargetEntry *tle = lfirst_node(TargetEntry, lc);
-		QueryColumn *column = &sq->columns[sq->ncolumns];
-
-		Assert(!tle->resjunk);	/* neither sorted nor grouped */
-		column->expr = (Node *) tle->expr;
-		column->type = exprType(column->expr);
-		column->typmod = exprTypmod(column->expr);
-		column->collation = exprCollation(column->expr);
-		column->column = sq->ncolumns++;
-		if (get_typtype(column->type) == TYPTYPE_PSEUDO)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("continuous views do not support column \"%s\" of type %s",
-							tle->resname, format_type_be(column->type)),
-					 errhint("Select the columns of the record, or cast the value.")));
-	}
-	sq->ninner = sq->ncolumns;
-	if (sq->nkeys + sq->ncolumns > MaxHeapAttributeNumber)
-		ereport(ERROR,
-				(errcode(ERRCODE_TOO_MANY_COLUMNS),
-				 errmsg("continuous view has too many columns"),
-				 errhint("Spread them over several views.")));
-}
-
 /* Appends one column to the inner query's target list. */
 static void
 add_inner_column(Query *inner, Node *expr)
@@ -321,8 +264,11 @@ build_inner(const StreamQuery *sq)
 
 	for (int i = 0; i < sq->ncolumns; i++)
 		add_inner_column(inner, sq->columns[i].expr);
-	for (int i = 0; i < sq->nkeys && !sq->appends; i++)
-		add_inner_column(inner, sq->keys[i].expr);
+	for (int i = 0; i < sq->nkeys; i++)
+	{
+		if (sq->keys[i].expr != NULL)
+			add_inner_column(inner, sq->keys[i].expr);
+	}
 	for (int i = 0; i < sq->naggregates; i++)
 	{
 		Aggref	   *aggref = sq->aggregates[i].aggref;
@@ -469,7 +415,7 @@ query_analyze(Query *query)
 
 	sq->appends = !query->hasAggs && query->groupClause == NIL;
 	if (sq->appends)
-		analyze_columns(sq);
+		analyze_append(sq);
 	else
 		analyze_groups(sq);
 

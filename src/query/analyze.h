@@ -49,6 +49,11 @@ extern void analyze_check_views(Query *query);
 /* Refuses a stream in the subqueries of an expression or list. */
 extern void analyze_check_subqueries(Node *node);
 
+/* --- analyze_append.c ----------------------------------------------------- */
+
+/* Fills key and columns of a query without GROUP BY and aggregates. */
+extern void analyze_append(StreamQuery *sq);
+
 /* --- group_expr.c --------------------------------------------------------- */
 
 /*

@@ -14,8 +14,9 @@
  * query_track_windows() adds come last.
  *
  * A query without GROUP BY and aggregates *appends*: its rows are kept as they
- * come.  Its one key is hidden: the time by which storage is partitioned,
- * which no column of the inner query gives: its target list is q's.
+ * come.  Its one key is hidden: the time by which storage is partitioned.  The
+ * target list of its inner query is q's, and then the event time, if the view
+ * goes by that; the commit time comes from elsewhere.
  *
  * The inner query is rewritten: views are expanded, policies applied.  tumble(), hop()
  * and cumulate() in FROM are SQL functions that the planner inlines: the inner
@@ -85,6 +86,8 @@ typedef struct QueryColumn
 	int32		typmod;
 	Oid			collation;
 	int			column;			/* of the inner query, 0-based */
+	int			storage;		/* number of its storage column c..; 0 = the
+								 * key, which it is */
 } QueryColumn;
 
 typedef struct StreamQuery
@@ -102,6 +105,7 @@ typedef struct StreamQuery
 	QueryAggregate *aggregates;
 	bool		appends;		/* no GROUP BY, no aggregates: rows are rows */
 	int			ncolumns;		/* in the select list, if it appends */
+	int			nstored;		/* of them, as columns of their own */
 	QueryColumn *columns;
 	int			window_key;		/* index of the key that is the window's
 								 * start, or -1 */
@@ -121,6 +125,19 @@ typedef struct StreamQuery
 
 /* Refuses with ereport(ERROR); allocated in CurrentMemoryContext. */
 extern StreamQuery *query_analyze(Query *query);
+
+/* At CREATE: refuses names of columns that definitions have a use for. */
+extern void query_check_names(const Query *query);
+
+/*
+ * At CREATE: returns a copy of a query that appends with the event time that
+ * its stream has now as a hidden column, to be analysed anew; NULL if rows
+ * are to go by their commit time.
+ */
+extern Query *query_add_event_time(const StreamQuery *sq);
+
+/* Returns q as the definition view has it; in sq->query a hidden column is junk. */
+extern Query *query_definition(const StreamQuery *sq);
 
 /*
  * Adds to the inner query what it takes to tell which rows come too late for

@@ -58,7 +58,7 @@ query_key_name(const StreamQuery *sq, int i)
 TupleDesc
 query_storage_desc(const StreamQuery *sq)
 {
-	TupleDesc	desc = CreateTemplateTupleDesc(sq->nkeys + sq->naggregates + sq->ncolumns);
+	TupleDesc	desc = CreateTemplateTupleDesc(sq->nkeys + sq->naggregates + sq->nstored);
 
 	for (int i = 0; i < sq->nkeys; i++)
 	{
@@ -78,9 +78,12 @@ query_storage_desc(const StreamQuery *sq)
 	for (int i = 0; i < sq->ncolumns; i++)
 	{
 		const QueryColumn *column = &sq->columns[i];
-		AttrNumber	attnum = sq->nkeys + i + 1;
+		AttrNumber	attnum = sq->nkeys + column->storage;
 
-		TupleDescInitEntry(desc, attnum, psprintf("c%d", i + 1), column->type, column->typmod, 0);
+		if (column->storage == 0)
+			continue;
+		TupleDescInitEntry(desc, attnum, psprintf("c%d", column->storage), column->type,
+						   column->typmod, 0);
 		TupleDescInitEntryCollation(desc, attnum, column->collation);
 	}
 	return desc;
@@ -181,7 +184,7 @@ append_storage_columns(StringInfo sql, const StreamQuery *sq, const char *prefix
 		appendStringInfo(sql, "%s%s%s", i > 0 ? ", " : "", prefix, query_key_name(sq, i));
 	for (int i = 0; i < sq->naggregates; i++)
 		appendStringInfo(sql, "%s%sp%d", sq->nkeys + i > 0 ? ", " : "", prefix, i + 1);
-	for (int i = 0; i < sq->ncolumns; i++)
+	for (int i = 0; i < sq->nstored; i++)
 		appendStringInfo(sql, ", %sc%d", prefix, i + 1);
 }
 
@@ -341,8 +344,13 @@ append_view_sql(const StreamQuery *sq, const ViewSources *sources)
 	foreach(lc, sq->query->targetList)
 	{
 		TargetEntry *tle = lfirst_node(TargetEntry, lc);
+		int			storage;
 
-		appendStringInfo(&sql, "%ss.c%d AS %s", column > 0 ? ", " : "", column + 1,
+		if (tle->resjunk)
+			continue;
+		storage = sq->columns[column].storage;
+		appendStringInfo(&sql, "%ss.%s AS %s", column > 0 ? ", " : "",
+						 storage == 0 ? query_key_name(sq, 0) : psprintf("c%d", storage),
 						 quote_identifier(tle->resname));
 		column++;
 	}

@@ -190,7 +190,10 @@ worker_view_make_desc(WorkerView *view)
 	{
 		columns[0] = query->keys[0].column;
 		for (int i = 0; i < query->ncolumns; i++)
-			columns[i + 1] = query->columns[i].column;
+		{
+			if (query->columns[i].storage > 0)
+				columns[query->columns[i].storage] = query->columns[i].column;
+		}
 		input.columns = columns;
 	}
 	input.keys = keys;

@@ -30,6 +30,7 @@ my %views = (
 	everything => 'SELECT * FROM %s',
 	filtered => q{SELECT id, upper(note) AS note, name FROM %s JOIN dimension USING (key) WHERE id %% 3 > 0},
 	several => 'SELECT id, generate_series(1, key) AS n FROM %s WHERE key < 4',
+	timed => 'SELECT at, id FROM %s WHERE key <> 5',
 );
 
 $node->safe_psql('postgres', q{
@@ -38,8 +39,13 @@ $node->safe_psql('postgres', q{
 	CREATE TABLE dimension (key int, name text);
 	INSERT INTO dimension SELECT g, 'name ' || g FROM generate_series(0, 6) g;
 });
-$node->safe_psql('postgres', "CREATE MATERIALIZED VIEW $_ WITH (stream.retention = '100 years') AS "
-	. sprintf($views{$_}, 'events')) for sort keys %views;
+# the last ones by alphabet go by event time
+for my $view (sort keys %views)
+{
+	$node->safe_psql('postgres', q{SELECT stream_set_event_time('events', 'at')}) if $view eq 'several';
+	$node->safe_psql('postgres', "CREATE MATERIALIZED VIEW $view WITH (stream.retention = '100 years') AS "
+		. sprintf($views{$view}, 'events'));
+}
 
 # Compares every view with its query over the witness.
 sub views_agree

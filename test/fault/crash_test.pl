@@ -370,7 +370,7 @@ my $rows = 0;
 for my $round (1 .. $rounds)
 {
 	# the oracle reads the whole witness: begin again before that takes too long
-	$rows += begin_again() if $round % 20 == 1 && $round > 1;
+	$rows += begin_again() if $round % 10 == 1 && $round > 1;
 	my $what = run_load();
 	# what has been begun before a view went on may end after it has caught up
 	attempt($node, 'postgres', "SELECT stream_sync('$PostgreSQL::Test::Utils::timeout_default s')") if rand() < 0.5;

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  stream_node oracle_ok wait_until attempt worker_pid kill_and_restart declare_fault_points);
+  stream_node oracle_ok synced set_for_worker wait_until attempt worker_pid kill_and_restart declare_fault_points);
 
 # A test that dies says why in its output, not only in its log: that is all
 # that whoever runs it elsewhere may see.
@@ -49,6 +49,28 @@ sub oracle_ok
 	my $rows = $node->safe_psql($options{database} // 'postgres',
 		"SELECT stream_sync('$PostgreSQL::Test::Utils::timeout_default s') \\g /dev/null\n$sql");
 	return is($rows, '', $name);
+}
+
+# Returns what a query gives once every running view holds all that was committed
+# so far, by whatever session.
+sub synced
+{
+	my ($node, $sql) = @_;
+	return $node->safe_psql('postgres',
+		"SELECT stream_sync('$PostgreSQL::Test::Utils::timeout_default s') \\g /dev/null\n$sql");
+}
+
+# Changes a setting; afterwards the worker goes by it in all that it reads.
+sub set_for_worker
+{
+	my ($node, $name, $value) = @_;
+	$node->safe_psql('postgres', "ALTER SYSTEM SET $name = '$value'");
+	$node->reload;
+	# new sessions have it from the postmaster, which has told everybody then;
+	# who is told looks between two rounds of reading
+	wait_until($node, "SELECT current_setting('$name') = '$value'");
+	synced($node, '');
+	return;
 }
 
 # Polls until the query returns the expected text; dies after the timeout.

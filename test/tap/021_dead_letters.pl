@@ -50,8 +50,7 @@ is($node->safe_psql('postgres', q{SELECT count(DISTINCT (row::events).id) FROM s
 	$rows / 100, 'none is there twice');
 
 # The limit: what is over it is counted, the view goes on.
-$node->safe_psql('postgres', 'ALTER SYSTEM SET stream_ext.dead_letter_limit = 10005');
-$node->reload;
+set_for_worker($node, 'stream_ext.dead_letter_limit', '10005');
 $node->safe_psql('postgres', 'INSERT INTO events SELECT 0, 1, g % 2 FROM generate_series(1, 20) g');
 $node->safe_psql('postgres', 'SELECT stream_sync()');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM stream_dead_letter'), '10005', 'the limit holds');

@@ -158,6 +158,14 @@ SELECT stream_closed_until('later'), stream_closed_until('per_minute');
 SELECT n, stream_closed_until('per_minute') FROM per_minute ORDER BY window_start DESC LIMIT 1;
 DROP MATERIALIZED VIEW later;
 
+-- rows that fail move it as well
+CREATE MATERIALIZED VIEW fails AS SELECT sum(1 / (n - 25)) FROM clicks;
+INSERT INTO clicks VALUES (23, '2026-01-02 12:02:00+00'), (24, '2026-01-02 12:03:00+00'), (25, '2026-01-02 12:04:00+00'),
+                          (26, '2026-01-02 12:01:00+00');
+SELECT stream_closed_until('fails'), sum FROM fails;
+SELECT rows_rejected FROM pg_stat_stream_view WHERE viewname = 'fails';
+DROP MATERIALIZED VIEW fails;
+
 -- few settings are kept
 SELECT stream_flush('per_minute');
 SELECT stream_set_event_time('clicks', 'happened', '1 s');

@@ -29,7 +29,7 @@
 #define IDLE_POSITION_BYTES	(16 * 1024 * 1024)
 /* How often flushed groups are looked at that some snapshot still needed. */
 #define TRIM_MS				1000
-/* How often the watermark of an idle stream follows the clock. */
+/* The watermark of an idle stream follows the clock no more often than this. */
 #define STEP_MS				1000
 
 /* Writes the dead letters of the view. Within a transaction, as the worker. */
@@ -279,6 +279,18 @@ flush_is_due(const WorkerView *view, TimestampTz now)
 }
 
 /*
+ * Returns how often the watermark of an idle stream follows the clock: each
+ * step is a commit.
+ */
+static int
+flush_step_interval_ms(const WatermarkRule *rule)
+{
+	int64		interval_ms = Min(guc_flush_interval_ms, rule->idle_timeout / 1000);
+
+	return (int) Max(interval_ms, STEP_MS);
+}
+
+/*
  * Returns whether the watermark is to be stored although there may be nothing
  * to flush: the stream has fallen idle, or stream_ext.max_future is another.
  */
@@ -293,7 +305,7 @@ flush_step_is_due(const StreamWorker *worker, const WorkerView *view, TimestampT
 	if (view->watermark.max_future != guc_max_future_s * USECS_PER_SEC)
 		return true;
 	if (setting->rule.idle_timeout == 0 ||
-		!TimestampDifferenceExceeds(view->last_step, now, Min(guc_flush_interval_ms, STEP_MS)) ||
+		!TimestampDifferenceExceeds(view->last_step, now, flush_step_interval_ms(&setting->rule)) ||
 		!worker_feeds_caught_up(worker, view))
 		return false;
 	watermark_copy(&next, &view->watermark);

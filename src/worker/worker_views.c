@@ -291,13 +291,23 @@ worker_view_attach(WorkerView *view)
 										 view->context);
 }
 
-/* Takes in what stream_set_event_time() has said; see worker.h. */
+/*
+ * Takes in what stream_set_event_time() has said; see worker.h.
+ *
+ * Who sets it holds a lock on the stream until everybody has been told.  The
+ * rows of that very transaction may be here before: then whoever holds the
+ * lock may be just that, and we look for ourselves.
+ */
 void
 worker_view_load_event_time(WorkerView *view)
 {
+	Oid			streamid = view->catalog->streamid;
 	MemoryContext old;
+	bool		told = ConditionalLockRelationOid(streamid, RowExclusiveLock);
 
-	if (view->event_time_generation == catalog_generation())
+	if (told)
+		UnlockRelationOid(streamid, RowExclusiveLock);
+	if (told && view->event_time_generation == catalog_generation())
 		return;
 	old = MemoryContextSwitchTo(view->context);
 	if (view->event_time != NULL)

@@ -144,11 +144,11 @@ database_lives($node, 'same_cluster');
 
 # the catalog is no place for rows that nobody dumped
 for my $attempt (
-	[ q{INSERT INTO _stream_ext.continuous_view SELECT 'witness', definition, storage, memory, stream, state, state_message,
-		retention, partition_width, settings FROM _stream_ext.continuous_view LIMIT 1}, qr/is not complete/, 'a table' ],
+	[ q{INSERT INTO _stream_ext.continuous_view (view, definition, storage, memory, stream, state, settings)
+		SELECT 'witness', definition, storage, memory, stream, state, settings FROM _stream_ext.continuous_view LIMIT 1}, qr/is not complete/, 'a table' ],
 	[ q{BEGIN; INSERT INTO events VALUES (now(), 1); INSERT INTO _stream_ext.continuous_view
-		SELECT 'views', definition, storage, memory, stream, state, state_message,
-		retention, partition_width, settings FROM _stream_ext.continuous_view LIMIT 1}, qr/has written to a stream/,
+		(view, definition, storage, memory, stream, state, settings)
+		SELECT 'views', definition, storage, memory, stream, state, settings FROM _stream_ext.continuous_view LIMIT 1}, qr/has written to a stream/,
 		'a view after rows' ])
 {
 	my ($sql, $message, $name) = @$attempt;

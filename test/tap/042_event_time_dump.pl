@@ -42,7 +42,10 @@ sub restored
 {
 	my ($database, $cleared) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my $sql = sub { return $node->safe_psql($database, $_[0]) };
+	my $sql = sub {
+		return $node->safe_psql($database,
+			"SELECT stream_sync('$PostgreSQL::Test::Utils::timeout_default s') \\g /dev/null\n$_[0]");
+	};
 
 	is($sql->($settings), $node->safe_psql('postgres', $settings), "$database: settings");
 	is($sql->(q{SELECT count(*) FROM _stream_ext.event_time WHERE event_column IS NULL}), $cleared,

@@ -10,9 +10,11 @@
 #include "common/int.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "catalog/closing.h"
+#include "catalog/event_time.h"
 #include "compat.h"
 
 /* Returns the axis of a type. */
@@ -103,6 +105,36 @@ closing_lateness(const ContinuousOptions *options, TimeAxis axis)
 	if (lateness < 0)
 		refuse_value("lateness", options->lateness, "A lateness is zero or more.");
 	return lateness;
+}
+
+/* Returns whether a view needs windows that close. */
+static bool
+needs_closing(const ContinuousOptions *options)
+{
+	return closing_late_policy(options) != LATE_UPDATE || closing_emits_on_close(options);
+}
+
+/* Refuses an event time that some view cannot go on with; see closing.h. */
+void
+closing_check_event_time(Oid streamid, Oid type)
+{
+	const EventTime *now = event_time_at(event_time_load(streamid), PG_UINT64_MAX);
+	ListCell   *lc;
+
+	if (now == NULL || (OidIsValid(type) && closing_axis(type) == closing_axis(now->type)))
+		return;
+	foreach(lc, catalog_views_of_stream(streamid))
+	{
+		ViewCatalog *view = catalog_get_view(lfirst_oid(lc));
+
+		if (view != NULL && needs_closing(&view->options))
+			ereport(ERROR,
+					(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+					 errmsg("continuous view \"%s\" needs the event time of stream \"%s\"",
+							get_rel_name(view->viewid), get_rel_name(streamid)),
+					 errdetail("It closes windows: see its options stream.late and stream.emit."),
+					 errhint("Drop the view first, or name another column.")));
+	}
 }
 
 /* Returns a bound of a window as a number; see closing.h. */

@@ -32,6 +32,12 @@ extern bool closing_emits_on_close(const ContinuousOptions *options);
 /* The lateness on the axis: microseconds, or the number itself; 0 by default. */
 extern int64 closing_lateness(const ContinuousOptions *options, TimeAxis axis);
 
+/*
+ * Refuses to let a stream have an event time of this type, or none
+ * (InvalidOid), if some view over it has windows that close by another one.
+ */
+extern void closing_check_event_time(Oid streamid, Oid type);
+
 /* A bound of a window as a number on its axis, and back; infinity is PG_INT64_MAX. */
 extern int64 closing_bound(Datum value, Oid type);
 extern Datum closing_bound_datum(int64 bound, Oid type);

@@ -208,28 +208,6 @@ check_history(Oid relid, const EventTimeHistory *history)
 			 errhint("Run stream_flush() on the views over the stream; see pg_stat_stream_view for their positions.")));
 }
 
-/* Refuses to take the event time from a view that closes windows by it. */
-static void
-check_views_without(Oid relid)
-{
-	ListCell   *lc;
-
-	foreach(lc, catalog_views_of_stream(relid))
-	{
-		ViewCatalog *view = catalog_get_view(lfirst_oid(lc));
-
-		if (view == NULL || (closing_late_policy(&view->options) == LATE_UPDATE &&
-							 !closing_emits_on_close(&view->options)))
-			continue;
-		ereport(ERROR,
-				(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-				 errmsg("continuous view \"%s\" needs the event time of stream \"%s\"",
-						get_rel_name(view->viewid), get_rel_name(relid)),
-				 errdetail("It closes windows: see its options stream.late and stream.emit."),
-				 errhint("Drop the view first, or name another column.")));
-	}
-}
-
 /* Does the work of all variants; type is that of the delay. */
 static void
 set_event_time(FunctionCallInfo fcinfo, Oid type)
@@ -258,12 +236,13 @@ set_event_time(FunctionCallInfo fcinfo, Oid type)
 		rule.delay = read_delay(fcinfo, type, rule.is_time);
 		rule.idle_timeout = read_idle_timeout(fcinfo);
 		check_axis(relid, history, rule.is_time);
+		closing_check_event_time(relid, getBaseType(get_atttype(relid, get_attnum(relid, column))));
 	}
 	else if (history == NULL)
 		return;
 	else
 	{
-		check_views_without(relid);
+		closing_check_event_time(relid, InvalidOid);
 		rule.is_time = history->settings[history->nsettings - 1].rule.is_time;
 	}
 

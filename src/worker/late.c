@@ -195,8 +195,10 @@ late_judge_window(LateRows *late, const Run *run, const Datum *values, const boo
 	if (isnull[rule->end_column])
 		return true;
 	pair.end = closing_bound(values[rule->end_column], rule->type);
+	/* an infinity is its own end */
 	if (pair.end == PG_INT64_MAX ||
-		pg_add_s64_overflow(pair.end, rule->end_offset, &pair.end))
+		(pair.end != PG_INT64_MIN &&
+		 pg_add_s64_overflow(pair.end, rule->end_offset, &pair.end)))
 		return true;
 	late_find_row(late, run, values, &pair);
 	if (!watermark_closes(pair.watermark, pair.end, rule->lateness))

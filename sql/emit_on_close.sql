@@ -123,4 +123,6 @@ SELECT count(*) > 0 AS pruned FROM scanned('SELECT * FROM per_minute');
 SET client_min_messages = warning;
 DROP TABLE events_tz, events_local, events_num, clicks CASCADE;
 DROP SCHEMA model CASCADE;
-DROP TABLE dim;
+DROP TABLE dim, seen;
+DROP FUNCTION look, scanned;
+DROP PROCEDURE watch;

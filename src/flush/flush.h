@@ -11,6 +11,7 @@
 #include "catalog/view_catalog.h"
 #include "query/stream_query.h"
 #include "state/group.h"
+#include "window/session_set.h"
 
 /*
  * Returns the SQL (several statements) that creates the storage called name
@@ -41,6 +42,19 @@ extern FlushWriter *flush_begin(const ViewCatalog *view, GroupDesc *desc, const 
  * of them could not be written (kept in _stream_ext.quarantine with the reason).
  */
 extern uint64 flush_groups(FlushWriter *writer, MinimalTuple *groups, uint32 ngroups, uint64 *quarantined);
+
+/* Parts of sessions of one key that change their label. */
+typedef struct SessionMove
+{
+	SessionRelabel relabel;
+	Datum	   *keys;			/* those before the cell */
+	bool	   *isnull;
+	bool		outside;		/* they may be in memory or storage already */
+} SessionMove;
+
+/* Relabels what storage holds of them.  Before the groups with the new labels are added. */
+extern void flush_move_sessions(FlushWriter *writer, const StreamQuery *query,
+								const SessionMove *moves, int nmoves, uint64 *quarantined);
 
 /* Writes the position (end of what storage now holds, and the watermark there) and closes. */
 extern void flush_finish(FlushWriter *writer, XLogRecPtr lsn, XLogRecPtr restart_lsn,

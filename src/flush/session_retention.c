@@ -17,21 +17,14 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "common/int.h"
-#include "executor/executor.h"
-#include "nodes/params.h"
-#include "parser/analyze.h"
 #include "tcop/dest.h"
-#include "tcop/tcopprot.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/resowner.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "catalog/owner.h"
+#include "catalog/owner_query.h"
 #include "flush/flush_private.h"
-
-#define CROSSING_PARAMS 3
 
 /* Returns the query; its parameters are the bound and the cells around it. */
 static char *
@@ -73,60 +66,19 @@ shift_bound(int64 value, int64 change)
 	return Min(Max(result, MIN_TIMESTAMP), END_TIMESTAMP - 1);
 }
 
-/* Returns the bound and the cells around it as parameters. */
-static ParamListInfo
-crossing_params(const QuerySession *session, int64 bound)
-{
-	ParamListInfo params = makeParamList(CROSSING_PARAMS);
-	int64		values[CROSSING_PARAMS];
-
-	values[0] = bound;
-	values[1] = shift_bound(shift_bound(bound, -session->gap), -session->gap);
-	values[2] = shift_bound(bound, session->gap);
-	for (int i = 0; i < CROSSING_PARAMS; i++)
-	{
-		params->params[i].value = Int64GetDatum(values[i]);
-		params->params[i].isnull = false;
-		params->params[i].pflags = PARAM_FLAG_CONST;
-		params->params[i].ptype = session->axis_type;
-	}
-	return params;
-}
-
-/* Plans and runs a query that was analysed as the worker; returns whether it has a row. */
-static bool
-run_as_owner(const ViewCatalog *view, Query *analysed, const char *sql, ParamListInfo params)
-{
-	OwnerScope	scope;
-	QueryDesc  *desc;
-	bool		found;
-
-	owner_enter(&scope, view);
-	PushActiveSnapshot(GetLatestSnapshot());
-	desc = CreateQueryDesc(pg_plan_query(analysed, sql, 0, params), sql, GetActiveSnapshot(),
-						   InvalidSnapshot, None_Receiver, params, NULL, 0);
-	ExecutorStart(desc, 0);
-	compat_executor_run(desc);
-	found = desc->estate->es_processed > 0;
-	ExecutorFinish(desc);
-	ExecutorEnd(desc);
-	FreeQueryDesc(desc);
-	PopActiveSnapshot();
-	owner_leave(&scope);
-	return found;
-}
-
-/* Asks the storage; the owner may not look up names in our schema. */
+/* Asks the storage. */
 static bool
 ask_storage(const ViewCatalog *view, const StreamQuery *query, int64 bound)
 {
-	const Oid	types[CROSSING_PARAMS] = {query->session->axis_type, query->session->axis_type,
-	query->session->axis_type};
-	char	   *sql = crossing_sql(view, query);
-	Query	   *analysed = parse_analyze_fixedparams(linitial_node(RawStmt, pg_parse_query(sql)),
-													 sql, types, CROSSING_PARAMS, NULL);
+	const QuerySession *session = query->session;
+	int64		from = shift_bound(shift_bound(bound, -session->gap), -session->gap);
+	ParamListInfo params = owner_query_params(3);
 
-	return run_as_owner(view, analysed, sql, crossing_params(query->session, bound));
+	owner_query_set_param(params, 1, session->axis_type, Int64GetDatum(bound));
+	owner_query_set_param(params, 2, session->axis_type, Int64GetDatum(from));
+	owner_query_set_param(params, 3, session->axis_type,
+						  Int64GetDatum(shift_bound(bound, session->gap)));
+	return owner_query_run(view, crossing_sql(view, query), params, None_Receiver) > 0;
 }
 
 /* Says whether a session crosses bound; see flush_private.h. */

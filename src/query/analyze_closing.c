@@ -98,10 +98,12 @@ void
 analyze_closing(StreamQuery *sq)
 {
 	ClosingWindow window;
-	int			nwindows = analyze_find_closing(sq, &window);
 
-	sq->nwindows = nwindows;
-	sq->window_type = nwindows == 1 ? window_type(sq, &window) : InvalidOid;
+	sq->nwindows = sq->session != NULL ? 1 : analyze_find_closing(sq, &window);
+	if (sq->session != NULL)
+		sq->window_type = sq->session->time_type;
+	else
+		sq->window_type = sq->nwindows == 1 ? window_type(sq, &window) : InvalidOid;
 	sq->row_column = sq->end_column = sq->start_column = -1;
 }
 
@@ -307,7 +309,7 @@ analyze_window_end(const StreamQuery *sq)
 bool
 query_knows_ends(const StreamQuery *sq)
 {
-	return analyze_window_end(sq) != NULL;
+	return sq->session != NULL || analyze_window_end(sq) != NULL;
 }
 
 /* Appends a hidden column to the inner query and returns its index. */
@@ -356,16 +358,16 @@ bool
 query_track_windows(StreamQuery *sq, bool with_start)
 {
 	ClosingWindow window;
-	bool		panes = sq->panes.slide > 0;
+	bool		by_key = sq->panes.slide == 0 && sq->session == NULL;
 
 	Assert(sq->row_column < 0);
 	if (sq->nwindows != 1)
 		return false;
-	if (!panes && (analyze_find_closing(sq, &window) != 1 || !track_end(sq, &window)))
+	if (by_key && (analyze_find_closing(sq, &window) != 1 || !track_end(sq, &window)))
 		return false;
 
 	sq->row_column = add_hidden_column(sq, row_number(sq->inner, sq->streamid));
-	if (panes || !with_start)
+	if (!by_key || !with_start)
 		return true;
 	if (window.start_key >= 0)
 		sq->start_column = sq->keys[window.start_key].column;

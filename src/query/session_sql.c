@@ -59,9 +59,9 @@ append_time_cast(StringInfo sql, const QuerySession *session)
 		appendStringInfoString(sql, "::pg_catalog.int4");
 }
 
-/* Appends fragments, each with the number of its session among those of its key. */
+/* Appends the fragments of a query, each with the number of its session among those of its key. */
 static void
-append_numbered(StringInfo sql, const StreamQuery *sq, const ViewSources *sources)
+append_numbered(StringInfo sql, const StreamQuery *sq, const char *source)
 {
 	int			first = sq->session->first_aggregate + 1;
 	int			last = sq->session->last_aggregate + 1;
@@ -79,8 +79,14 @@ append_numbered(StringInfo sql, const StreamQuery *sq, const ViewSources *source
 					 first, first);
 	append_session_end(sql, sq, before.data);
 	appendStringInfoString(sql, ") IS NOT FALSE AS begins FROM (");
-	view_append_sources(sql, sq, sources);
-	appendStringInfoString(sql, ") s) s) s");
+	appendStringInfo(sql, "%s) s) s) s", source);
+}
+
+/* Appends the end of the whole session. */
+static void
+append_whole_end(StringInfo sql, const StreamQuery *sq)
+{
+	append_session_end(sql, sq, psprintf("pg_catalog.max(s.p%d)", sq->session->last_aggregate + 1));
 }
 
 /*
@@ -90,15 +96,23 @@ append_numbered(StringInfo sql, const StreamQuery *sq, const ViewSources *source
 static void
 append_session_retention(StringInfo sql, const StreamQuery *sq, const char *retention)
 {
-	const char *last = psprintf("pg_catalog.max(s.p%d)", sq->session->last_aggregate + 1);
-
 	Assert(sq->window_key == sq->session->cell_key);
 	appendStringInfoString(sql, " HAVING (");
-	append_session_end(sql, sq, last);
+	append_whole_end(sql, sq);
 	appendStringInfo(sql, " OPERATOR(pg_catalog.>=) _stream_ext.%s(%s::pg_catalog.interval)) IS NOT FALSE",
 					 sq->session->axis_type == TIMESTAMPTZOID ?
 					 "retention_horizon" : "retention_horizon_utc",
 					 quote_literal_cstr(retention));
+}
+
+/* Appends the condition that shows closed sessions only. */
+static void
+append_session_closed(StringInfo sql, const StreamQuery *sq, const ViewSources *sources)
+{
+	appendStringInfoString(sql, sources->retention != NULL ? " AND " : " HAVING ");
+	append_whole_end(sql, sq);
+	appendStringInfoString(sql, " OPERATOR(pg_catalog.<=) ");
+	view_append_closed_until(sql, sq->session->axis_type, sources);
 }
 
 /* Appends the derived table m. */
@@ -106,22 +120,52 @@ void
 session_append_groups(StringInfo sql, const StreamQuery *sq, const ViewSources *sources)
 {
 	const QuerySession *session = sq->session;
+	StringInfoData source;
 
+	initStringInfo(&source);
+	view_append_sources(&source, sq, sources);
 	appendStringInfo(sql, "(SELECT pg_catalog.min(s.p%d)", session->first_aggregate + 1);
 	append_time_cast(sql, session);
 	appendStringInfoString(sql, " AS window_start, ");
-	append_session_end(sql, sq, psprintf("pg_catalog.max(s.p%d)", session->last_aggregate + 1));
+	append_whole_end(sql, sq);
 	append_time_cast(sql, session);
 	appendStringInfoString(sql, " AS window_end");
 	for (int i = 0; i < session->cell_key; i++)
 		appendStringInfo(sql, ", s.k%d", i + 1);
 	view_append_finalized(sql, sq);
 	appendStringInfoString(sql, " FROM ");
-	append_numbered(sql, sq, sources);
+	append_numbered(sql, sq, source.data);
 	appendStringInfoString(sql, " GROUP BY ");
 	append_session_keys(sql, sq);
 	appendStringInfoString(sql, ", s.session");
 	if (sources->retention != NULL)
 		append_session_retention(sql, sq, sources->retention);
+	if (sources->on_close)
+		append_session_closed(sql, sq, sources);
 	appendStringInfoString(sql, ") m");
+}
+
+/* Returns the query for open sessions; see stream_query.h. */
+char *
+query_open_sessions_sql(const StreamQuery *sq, const char *storage)
+{
+	const QuerySession *session = sq->session;
+	int			first = session->first_aggregate + 1;
+	int			last = session->last_aggregate + 1;
+	int			cell = session->cell_key + 1;
+	const char *finite = session->axis_type == INT8OID ? "" :
+	psprintf(" AND k%d OPERATOR(pg_catalog.<) 'infinity'", cell);
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ");
+	append_session_keys(&sql, sq);
+	appendStringInfo(&sql, ", pg_catalog.min(s.p%d), pg_catalog.max(s.p%d) FROM ", first, last);
+	append_numbered(&sql, sq, psprintf("SELECT * FROM %s WHERE k%d OPERATOR(pg_catalog.>=) $1%s",
+									   storage, cell, finite));
+	appendStringInfoString(&sql, " GROUP BY ");
+	append_session_keys(&sql, sq);
+	appendStringInfo(&sql, ", s.session HAVING pg_catalog.max(s.p%d) OPERATOR(pg_catalog.>) $2"
+					 " ORDER BY pg_catalog.max(s.p%d)", last, last);
+	return sql.data;
 }

@@ -143,7 +143,8 @@ extern Query *query_definition(const StreamQuery *sq);
  * Adds to the inner query what it takes to tell which rows come too late for
  * their window, with_start also the window's start.  Returns false, with
  * nothing added, if the view has not one window whose end every row tells.
- * Where the inner query gives panes, those tell both ends.
+ * Where the inner query gives panes, those tell both ends; where it gives cells
+ * of sessions, only the row's number is added.
  */
 extern bool query_track_windows(StreamQuery *sq, bool with_start);
 
@@ -194,5 +195,12 @@ extern char *query_storage_columns_sql(const StreamQuery *sq);	/* "k1 timestampt
  */
 extern char *query_view_sql(const StreamQuery *sq, const char *storage, const char *memory,
 							const char *retention, bool on_close);
+
+/*
+ * The query for the sessions in a storage's cells from $1 on that have a row
+ * after $2, of the axis type: their keys, label, first and last time, in the
+ * order of their last times.
+ */
+extern char *query_open_sessions_sql(const StreamQuery *sq, const char *storage);
 
 #endif							/* STREAM_EXT_STREAM_QUERY_H */

@@ -202,9 +202,16 @@ group_hash_mix(const uint64 *bits, int nkeys)
 uint32
 group_hash(GroupDesc *desc, const Datum *keys, const bool *isnull)
 {
+	return group_hash_some_keys(desc, desc->nkeys, keys, isnull);
+}
+
+/* Returns the hash of the first nkeys of them. */
+uint32
+group_hash_some_keys(GroupDesc *desc, int nkeys, const Datum *keys, const bool *isnull)
+{
 	uint64		hash = GROUP_HASH_SEED;
 
-	for (int i = 0; i < desc->nkeys; i++)
+	for (int i = 0; i < nkeys; i++)
 		hash = group_hash_add(hash, group_hash_bits(&desc->keys[i], keys[i], isnull[i]));
 	return (uint32) hash;
 }
@@ -225,7 +232,15 @@ bool
 group_equal(GroupDesc *desc, const Datum *a, const bool *anull,
 			const Datum *b, const bool *bnull)
 {
-	for (int i = desc->nkeys - 1; i >= 0; i--)
+	return group_equal_some_keys(desc, desc->nkeys, a, anull, b, bnull);
+}
+
+/* Returns whether the first nkeys keys are the same. */
+bool
+group_equal_some_keys(GroupDesc *desc, int nkeys, const Datum *a, const bool *anull,
+					  const Datum *b, const bool *bnull)
+{
+	for (int i = nkeys - 1; i >= 0; i--)
 	{
 		if (!group_equal_value(&desc->keys[i], a[i], anull[i], b[i], bnull[i]))
 			return false;
@@ -266,13 +281,11 @@ group_copy_value(Form_pg_attribute attr, Datum value)
 	return datumCopy(value, false, attr->attlen);
 }
 
-/* Copies a key's values; see group.h. */
+/* Copies the first nkeys keys; see group.h. */
 void
-group_copy_keys(GroupDesc *desc, const Datum *from, const bool *isnull, Datum *to)
+group_copy_some_keys(GroupDesc *desc, int nkeys, const Datum *from, const bool *isnull, Datum *to)
 {
-	bool		check = false;
-
-	for (int i = 0; i < desc->nkeys; i++)
+	for (int i = 0; i < nkeys; i++)
 	{
 		GroupKey   *key = &desc->keys[i];
 
@@ -281,11 +294,19 @@ group_copy_keys(GroupDesc *desc, const Datum *from, const bool *isnull, Datum *t
 		else if (key->typbyval)
 			to[i] = key->plain ? group_plain_datum(key, from[i]) : from[i];
 		else
-		{
 			to[i] = group_copy_value(TupleDescAttr(desc->storage, i), from[i]);
-			check = true;
-		}
 	}
+}
+
+/* Copies a group's keys; see group.h. */
+void
+group_copy_keys(GroupDesc *desc, const Datum *from, const bool *isnull, Datum *to)
+{
+	bool		check = false;
+
+	group_copy_some_keys(desc, desc->nkeys, from, isnull, to);
+	for (int i = 0; i < desc->nkeys && !check; i++)
+		check = !isnull[i] && !desc->keys[i].typbyval;
 	if (check)
 		group_check_key_size(desc, to, isnull);
 }

@@ -99,6 +99,13 @@ extern uint32 group_hash(GroupDesc *desc, const Datum *keys, const bool *isnull)
 extern bool group_equal(GroupDesc *desc, const Datum *a, const bool *anull,
 						const Datum *b, const bool *bnull);
 
+/* The same for the first nkeys keys; the copies point into CurrentMemoryContext. */
+extern uint32 group_hash_some_keys(GroupDesc *desc, int nkeys, const Datum *keys, const bool *isnull);
+extern bool group_equal_some_keys(GroupDesc *desc, int nkeys, const Datum *a, const bool *anull,
+								  const Datum *b, const bool *bnull);
+extern void group_copy_some_keys(GroupDesc *desc, int nkeys, const Datum *from,
+								 const bool *isnull, Datum *to);
+
 /*
  * Copies a key's values into CurrentMemoryContext: detoasted, by-value ones
  * in their canonical form.  Raises 54000 if the storage index could not hold them.
@@ -107,6 +114,18 @@ extern void group_copy_keys(GroupDesc *desc, const Datum *from, const bool *isnu
 
 /* Returns the flat group of keys and partials (nkeys + naggregates values), in CurrentMemoryContext. */
 extern MinimalTuple group_form_flat(GroupDesc *desc, Datum *values, bool *isnull);
+
+/* Says whether a group belongs to a window that retention has ended. */
+static inline bool
+group_is_expired(const GroupDesc *desc, const Datum *keys, const bool *isnull)
+{
+	int			key = desc->window_key;
+
+	if (desc->first_window == PG_INT64_MIN)
+		return false;
+	Assert(key >= 0);
+	return !isnull[key] && DatumGetInt64(keys[key]) < desc->first_window;
+}
 
 /* Whether rows are rows: nothing is looked up or combined. */
 static inline bool

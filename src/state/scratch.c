@@ -45,6 +45,7 @@ struct Scratch
 
 	ScratchBucket *buckets;
 	uint32		nbuckets;
+	uint32		nstale;			/* buckets of groups whose keys have changed */
 	ScratchGroup **groups;
 	uint32		ngroups;
 	uint32		capacity;		/* of groups */
@@ -78,6 +79,7 @@ scratch_init_arrays(Scratch *scratch)
 	scratch->ngroups = 0;
 	scratch->nrows = 0;
 	scratch->nexpired = 0;
+	scratch->nstale = 0;
 	scratch->closed_until = PG_INT64_MIN;
 	scratch->block = NULL;
 	scratch->block_left = 0;
@@ -114,6 +116,13 @@ scratch_create(GroupDesc *desc, MemoryContext parent)
 		scratch->list = row_list_create(desc, context);
 	scratch_init_arrays(scratch);
 	return scratch;
+}
+
+/* Returns what its groups consist of. */
+GroupDesc *
+scratch_desc(const Scratch *scratch)
+{
+	return scratch->desc;
 }
 
 /* Forgets all groups and gives their memory back. */
@@ -163,13 +172,14 @@ scratch_grow_buckets(Scratch *scratch)
 	pfree(scratch->buckets);
 	scratch->buckets = buckets;
 	scratch->nbuckets = nbuckets;
+	scratch->nstale = 0;
 }
 
 /* Makes room for one more group: three quarters of the buckets may be in use. */
 static void
 scratch_reserve_group(Scratch *scratch)
 {
-	if (scratch->ngroups >= scratch->nbuckets / 4 * 3)
+	if (scratch->ngroups + scratch->nstale >= scratch->nbuckets / 4 * 3)
 		scratch_grow_buckets(scratch);
 	if (scratch->ngroups == scratch->capacity)
 	{
@@ -274,18 +284,6 @@ scratch_advance(Scratch *scratch, const GroupAggregate *aggregate, AggregateStat
 	aggregate_advance(aggregate->aggregate, state, args, scratch->states);
 }
 
-/* Says whether keys belong to a window that retention has ended. */
-static inline bool
-scratch_is_expired(const GroupDesc *desc, const Datum *keys, const bool *isnull)
-{
-	int			key = desc->window_key;
-
-	if (desc->first_window == PG_INT64_MIN)
-		return false;
-	Assert(key >= 0);
-	return !isnull[key] && DatumGetInt64(keys[key]) < desc->first_window;
-}
-
 /* Adds a row to the group of the keys in the work space. */
 static void
 scratch_add_to_group(Scratch *scratch, bool is_pane, const Datum *row, const bool *isnull)
@@ -305,7 +303,7 @@ scratch_add_to_group(Scratch *scratch, bool is_pane, const Datum *row, const boo
 static void
 scratch_add_to_window(Scratch *scratch, const Datum *row, const bool *isnull)
 {
-	if (scratch_is_expired(scratch->desc, scratch->keys, scratch->keys_isnull))
+	if (group_is_expired(scratch->desc, scratch->keys, scratch->keys_isnull))
 	{
 		scratch->nexpired++;
 		return;
@@ -335,7 +333,7 @@ scratch_add_to_pane(Scratch *scratch, int64 start, const Datum *row, const bool 
 	pane_windows(&shape, start, &set);
 	pane_group_set_window(&desc->panes, desc->storage, set.start, scratch->keys);
 	if (set.end > scratch->closed_until &&
-		!scratch_is_expired(desc, scratch->keys, scratch->keys_isnull))
+		!group_is_expired(desc, scratch->keys, scratch->keys_isnull))
 	{
 		pane_group_set_pane(&desc->panes, desc->storage, start, scratch->keys);
 		scratch_add_to_group(scratch, true, row, isnull);
@@ -502,6 +500,40 @@ scratch_add_flat(Scratch *scratch, uint32 hash, bool is_pane, TupleTableSlot *fl
 								  flat->tts_isnull[desc->nkeys + i], scratch->states);
 	MemoryContextSwitchTo(saved);
 	MemoryContextReset(scratch->row);
+}
+
+/*
+ * Changes a by-value key of the group with these keys; see scratch.h.  The
+ * bucket it leaves behind points to keys that nobody looks for there.
+ */
+bool
+scratch_change_key(Scratch *scratch, const Datum *keys, const bool *isnull, int key, Datum value)
+{
+	GroupDesc  *desc = scratch->desc;
+	uint32		mask = scratch->nbuckets - 1;
+	uint32		hash = group_hash(desc, keys, isnull);
+	uint32		i = hash & mask;
+	ScratchGroup *group;
+
+	Assert(desc->keys[key].typbyval);
+	for (;; i = (i + 1) & mask)
+	{
+		if (scratch->buckets[i].group == NO_GROUP)
+			return false;
+		group = scratch->groups[scratch->buckets[i].group];
+		if (scratch->buckets[i].hash == hash &&
+			group_equal(desc, keys, isnull, group->keys, group->keys_isnull))
+			break;
+	}
+
+	group->keys[key] = value;
+	group->hash = group_hash(desc, group->keys, group->keys_isnull);
+	scratch->nstale++;
+	if (scratch->ngroups + scratch->nstale >= scratch->nbuckets / 4 * 3)
+		scratch_grow_buckets(scratch);
+	else
+		scratch_link(scratch->buckets, scratch->nbuckets, group->hash, scratch->buckets[i].group);
+	return true;
 }
 
 /* Returns the number of rows added, those of merged scratches included. */

@@ -23,6 +23,7 @@ typedef struct ScratchGroup
 } ScratchGroup;
 
 extern Scratch *scratch_create(GroupDesc *desc, MemoryContext parent);
+extern GroupDesc *scratch_desc(const Scratch *scratch);
 
 /*
  * Adds one row of the inner query, or counts it as expired.  A row of a pane
@@ -48,6 +49,13 @@ extern void scratch_merge(Scratch *scratch, Scratch *other);
 
 /* Adds a flat group, given its hash and a minimal-tuple slot that holds it. */
 extern void scratch_add_flat(Scratch *scratch, uint32 hash, bool is_pane, TupleTableSlot *flat);
+
+/*
+ * Changes one key, passed by value, of the group with these keys; returns
+ * whether there is one.  No group may have the keys that it gets.
+ */
+extern bool scratch_change_key(Scratch *scratch, const Datum *keys, const bool *isnull,
+							   int key, Datum value);
 extern uint64 scratch_rows(const Scratch *scratch);
 extern uint64 scratch_expired_rows(const Scratch *scratch); /* not added, not among
 															 * the others */

@@ -51,7 +51,8 @@
 typedef enum ApplyResult
 {
 	APPLY_DONE,
-	APPLY_NEEDS_OVERSIZE,		/* the scratch is over its budget */
+	APPLY_NEEDS_OVERSIZE,		/* the scratch is over its budget, or what is
+								 * known outside must change */
 	APPLY_NEEDS_MEMORY,			/* publish found shared memory full */
 	APPLY_FAILED				/* see *edata */
 } ApplyResult;
@@ -93,6 +94,7 @@ apply_spill(Attempt *attempt)
 		groups[i] = scratch_flat_at(scratch, i);
 	owner_leave(&scope);
 
+	sessions_move_stored(attempt->view, attempt->writer, &quarantined);
 	written = flush_groups(attempt->writer, groups, ngroups, &quarantined);
 	pg_atomic_fetch_add_u64(&attempt->view->control->groups_quarantined, quarantined);
 	pg_atomic_fetch_add_u64(&attempt->view->control->flush_groups, written);
@@ -221,6 +223,7 @@ apply_start_run(Attempt *attempt, Relation rel)
 	run_track_event_time(run, view->event_time, &view->watermark);
 	if (view->late_rule != NULL)
 	{
+		sessions_begin(view);
 		attempt->late = late_create(view->late_rule, view->desc, view->context);
 		run_keep_watermarks(run, true);
 	}
@@ -242,6 +245,8 @@ apply_rows(Attempt *attempt)
 	while (!run_at_end(run))
 	{
 		apply_chunk(attempt);
+		if (!oversize && sessions_need_storage(view))
+			return APPLY_NEEDS_OVERSIZE;
 		/* rows are best written while they are in the processor's cache */
 		if (apply_bytes(attempt) > budget ||
 			(oversize && group_desc_appends(view->desc)))
@@ -351,6 +356,7 @@ apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 	crash_guard_leave();
 	MemoryContextSwitchTo(old);
 
+	sessions_end(view, result == APPLY_DONE);
 	if (result != APPLY_DONE && attempt->late != NULL)
 	{
 		late_free(attempt->late);
@@ -460,7 +466,8 @@ apply_next_mode(StreamWorker *worker, Attempt *attempt, ApplyResult result, Erro
 static bool
 apply_has_room(StreamWorker *worker, WorkerView *view)
 {
-	if (late_kept_bytes(view->late_rows) < (Size) guc_work_memory_kb * 1024)
+	if (late_kept_bytes(view->late_rows) < (Size) guc_work_memory_kb * 1024 &&
+		!sessions_need_flush(view))
 		return true;
 	return flush_may_try(view) && flush_view(worker, view);
 }

@@ -28,6 +28,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "worker/inner_plan.h"
+#include "worker/session_rows.h"
 #include "worker/worker.h"
 
 /* The piece at work. */
@@ -39,6 +40,9 @@ typedef struct Piece
 	Scratch    *one;			/* a single row */
 	LateRows   *late_part;		/* of the same rows, or NULL */
 	LateRows   *late_one;
+	SessionBook *sessions;		/* NULL where nothing depends on earlier rows */
+	SessionMark start;			/* of that book: before the piece */
+	SessionMark before;			/* before the row that is run alone */
 	int			nrows;			/* rows of the piece, bad ones included */
 	Bitmapset  *bad;			/* of them */
 	MemoryContext context;
@@ -79,12 +83,34 @@ piece_try(Piece *piece, piece_action action, void *arg)
 	return edata;
 }
 
+/* Takes back what rows have done to sessions since a mark. */
+static void
+piece_take_back(Piece *piece, SessionMark mark)
+{
+	if (piece->sessions != NULL)
+		session_book_rollback(piece->sessions, mark);
+}
+
+/* Gives the groups of scratch the labels that rows since a mark have changed, or the old ones. */
+static void
+piece_move_sessions(Piece *piece, Scratch *scratch, SessionMark since, bool undo)
+{
+	const SessionMove *moves;
+	int			nmoves;
+
+	if (piece->sessions == NULL)
+		return;
+	moves = session_book_moves(piece->sessions, since, &nmoves);
+	session_moves_apply(moves, nmoves, piece->view->query, scratch, undo);
+}
+
 /* Runs all good rows of the piece into part; arg is the budget of part, 0 for none. */
 static void
 piece_run_good(Piece *piece, void *arg)
 {
 	run_rewind(piece->run);
 	piece->run->skip = piece->bad;
+	piece_take_back(piece, piece->start);
 	scratch_reset(piece->part);
 	if (piece->late_part != NULL)
 		late_reset(piece->late_part);
@@ -111,6 +137,7 @@ static void
 piece_run_one(Piece *piece, void *arg)
 {
 	piece_aim_at(piece, *(int *) arg);
+	piece_take_back(piece, piece->before);
 	scratch_reset(piece->one);
 	if (piece->late_one != NULL)
 		late_reset(piece->late_one);
@@ -200,22 +227,39 @@ piece_reject_any(Piece *piece)
 	return any;
 }
 
+/* Adds what the last row alone has left; returns the error if that cannot be. */
+static ErrorData *
+piece_keep_one(Piece *piece, Scratch *scratch)
+{
+	ErrorData  *edata;
+
+	piece_move_sessions(piece, scratch, piece->before, false);
+	edata = piece_try(piece, piece_add_one, scratch);
+	if (edata != NULL)
+		piece_move_sessions(piece, scratch, piece->before, true);
+	else if (piece->sessions != NULL)
+		piece->before = session_book_mark(piece->sessions);
+	return edata;
+}
+
 /* Adds the good rows to scratch one after the other; those that cannot be added are rejected. */
 static void
 piece_add_rows(Piece *piece, Scratch *scratch, LateRows *late)
 {
+	piece_take_back(piece, piece->start);
 	for (int row = 0; row < piece->nrows; row++)
 	{
 		ErrorData  *edata;
 
 		if (bms_is_member(row, piece->bad) || piece_reject_if_bad(piece, row))
 			continue;
-		edata = piece_try(piece, piece_add_one, scratch);
+		edata = piece_keep_one(piece, scratch);
 		if (edata != NULL)
 			piece_reject(piece, row, edata);
 		else if (late != NULL)
 			late_merge(late, piece->late_one);
 	}
+	piece_take_back(piece, piece->before);
 }
 
 /*
@@ -257,11 +301,24 @@ piece_sift(Piece *piece)
 	}
 }
 
+/* Adds the part to scratch; false if that cannot be. */
+static bool
+piece_keep_part(Piece *piece, Scratch *scratch)
+{
+	bool		kept;
+
+	piece_move_sessions(piece, scratch, piece->start, false);
+	kept = piece_try(piece, piece_add_part, scratch) == NULL;
+	if (!kept)
+		piece_move_sessions(piece, scratch, piece->start, true);
+	return kept;
+}
+
 /* Adds the piece to scratch and late, whole or row by row. */
 static void
 piece_add(Piece *piece, Scratch *scratch, LateRows *late)
 {
-	if (!piece_sift(piece) || piece_try(piece, piece_add_part, scratch) != NULL)
+	if (!piece_sift(piece) || !piece_keep_part(piece, scratch))
 		piece_add_rows(piece, scratch, late);
 	else if (late != NULL)
 		late_merge(late, piece->late_part);
@@ -292,6 +349,11 @@ apply_rows_careful(WorkerView *view, Run *run, Scratch *scratch, LateRows *late,
 	{
 		piece.late_part = late_create(view->late_rule, view->desc, context);
 		piece.late_one = late_create(view->late_rule, view->desc, context);
+	}
+	if (late != NULL && view->sessions != NULL)
+	{
+		piece.sessions = view->sessions;
+		piece.start = piece.before = session_book_mark(view->sessions);
 	}
 	run_allow(run, maxrows);
 	piece.nrows = (int) Min(maxrows, run->source.nrows - run->row);

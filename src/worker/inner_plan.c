@@ -24,6 +24,7 @@
 
 #include "compat.h"
 #include "worker/inner_plan.h"
+#include "worker/row_order.h"
 
 /* From this many rows on a run is a large one. */
 #define LARGE_RUN_ROWS	1000
@@ -49,15 +50,16 @@ typedef struct ScratchReceiver
 	LateRows   *late;			/* NULL: nothing is late */
 	Run		   *run;
 	bool		appends;		/* rows are kept with their commit time */
+	RowOrder   *order;			/* NULL: rows come in order, or need not */
 	Size		budget;			/* of the scratch, 0: none */
 	uint32		rows;			/* since the last look */
 } ScratchReceiver;
 
-/* Takes one row of the inner query. */
-static bool
-scratch_receive_cb(TupleTableSlot *slot, DestReceiver *self)
+/* Takes one row of the inner query, when it is its turn. */
+static void
+scratch_take_row(TupleTableSlot *slot, void *arg)
 {
-	ScratchReceiver *receiver = (ScratchReceiver *) self;
+	ScratchReceiver *receiver = (ScratchReceiver *) arg;
 
 	slot_getallattrs(slot);
 	if (receiver->appends)
@@ -67,6 +69,18 @@ scratch_receive_cb(TupleTableSlot *slot, DestReceiver *self)
 		late_judge(receiver->late, receiver->run, receiver->scratch,
 				   slot->tts_values, slot->tts_isnull))
 		scratch_add_row(receiver->scratch, slot->tts_values, slot->tts_isnull);
+}
+
+/* Takes one row of the inner query. */
+static bool
+scratch_receive_cb(TupleTableSlot *slot, DestReceiver *self)
+{
+	ScratchReceiver *receiver = (ScratchReceiver *) self;
+
+	if (receiver->order != NULL)
+		row_order_add(receiver->order, slot);
+	else
+		scratch_take_row(slot, receiver);
 	if (receiver->budget > 0 && ++receiver->rows == ROWS_PER_LOOK)
 	{
 		Size		bytes = scratch_bytes(receiver->scratch);
@@ -74,6 +88,8 @@ scratch_receive_cb(TupleTableSlot *slot, DestReceiver *self)
 		receiver->rows = 0;
 		if (receiver->late != NULL)
 			bytes += late_bytes(receiver->late);
+		if (receiver->order != NULL)
+			bytes += row_order_bytes(receiver->order);
 		if (bytes > receiver->budget)
 			run_hold(receiver->run);
 	}
@@ -203,7 +219,11 @@ inner_plan_execute(InnerPlan *plan, Run *run, Scratch *scratch, LateRows *late, 
 	query_desc = CreateQueryDesc(stmt, plan->name, GetActiveSnapshot(),
 								 InvalidSnapshot, &receiver.pub, NULL, NULL, 0);
 	ExecutorStart(query_desc, 0);
+	if (late != NULL && late_needs_order(late) && !row_order_is_kept(stmt, plan->query->streamid))
+		receiver.order = row_order_create(plan->query->row_column, CurrentMemoryContext);
 	compat_executor_run(query_desc);
+	if (receiver.order != NULL)
+		row_order_drain(receiver.order, query_desc->tupDesc, scratch_take_row, &receiver);
 	ExecutorFinish(query_desc);
 	ExecutorEnd(query_desc);
 	FreeQueryDesc(query_desc);

@@ -26,6 +26,7 @@
 #include "compat.h"
 #include "state/pane_group.h"
 #include "worker/late.h"
+#include "worker/session_rows.h"
 
 /* One late row and one of its windows. */
 typedef struct LatePair
@@ -92,6 +93,9 @@ late_rule_create(StreamQuery *query, const ContinuousOptions *options,
 	LatePolicy	policy = closing_late_policy(options);
 	LateRule   *rule;
 
+	/* what merges whenever a row comes is never closed */
+	if (query->session != NULL && policy == LATE_UPDATE)
+		return NULL;
 	if (!has_event_time(history, query->window_type) ||
 		!query_track_windows(query, policy == LATE_SIDE))
 		return NULL;
@@ -104,6 +108,8 @@ late_rule_create(StreamQuery *query, const ContinuousOptions *options,
 	rule->end_column = query->end_column;
 	rule->end_offset = query->end_offset;
 	rule->start_column = query->start_column;
+	rule->query = query->session != NULL ? query : NULL;
+	rule->sessions = NULL;
 	return rule;
 }
 
@@ -255,15 +261,35 @@ late_judge_infinite(LateRows *late, const Run *run, const Datum *values, const b
 		late_note(late, &pair);
 }
 
+/* Judges a row of a session. */
+static bool
+late_judge_session(LateRows *late, const Run *run, Scratch *scratch,
+				   Datum *values, bool *isnull)
+{
+	LatePair	pair = {0};
+
+	late_find_row(late, run, values, &pair);
+	return session_row_judge(late->rule.sessions, late->rule.query, scratch, values, isnull,
+							 pair.watermark, &pair.start, &pair.end) || late_note(late, &pair);
+}
+
+/* Says whether the order of rows matters. */
+bool
+late_needs_order(const LateRows *late)
+{
+	return late->rule.query != NULL;
+}
+
 /* Judges one row of the inner query; see late.h. */
 bool
-late_judge(LateRows *late, const Run *run, Scratch *scratch,
-		   const Datum *values, const bool *isnull)
+late_judge(LateRows *late, const Run *run, Scratch *scratch, Datum *values, bool *isnull)
 {
 	const ViewPanes *panes = &late->desc->panes;
 	int64		start;
 
 	Assert(!isnull[late->rule.row_column]);
+	if (late->rule.query != NULL)
+		return late_judge_session(late, run, scratch, values, isnull);
 	if (panes->slide == 0)
 		return late_judge_window(late, run, values, isnull);
 	if (pane_group_start(panes, late->desc->storage, values, isnull, &start))

@@ -12,6 +12,7 @@
 #include "query/stream_query.h"
 #include "state/scratch.h"
 #include "worker/run.h"
+#include "worker/session_book.h"
 
 /* How a view judges. */
 typedef struct LateRule
@@ -23,6 +24,8 @@ typedef struct LateRule
 	int			end_column;		/* this and what follows: not for panes */
 	int64		end_offset;
 	int			start_column;	/* for LATE_SIDE */
+	const StreamQuery *query;	/* of sessions; else NULL */
+	SessionBook *sessions;		/* set by the view once it is loaded */
 } LateRule;
 
 /* Late (row, window) pairs of an attempt, or of a part of it. */
@@ -41,11 +44,15 @@ extern void late_free(LateRows *late);
 
 /*
  * Judges one row of the inner query; returns whether scratch shall take it
- * in, and closes windows of its pane to it where only some are open.
- * Requires: run_keep_watermarks().
+ * in, and closes windows of its pane to it where only some are open.  A row of
+ * a session gets its label, and others of scratch another one.
+ * Requires: run_keep_watermarks(); for sessions rows in the order of their numbers.
  */
 extern bool late_judge(LateRows *late, const Run *run, Scratch *scratch,
-					   const Datum *values, const bool *isnull);
+					   Datum *values, bool *isnull);
+
+/* Whether rows must come in the order of their numbers. */
+extern bool late_needs_order(const LateRows *late);
 
 /* Adds what part has found in the same chunk of the run. */
 extern void late_merge(LateRows *late, const LateRows *part);

@@ -13,6 +13,8 @@
  *   apply.c           one run into one view: scratch, publish
  *   apply_careful.c   the same when some row fails
  *   late.c            rows that come too late for a window
+ *   session_book.c    the open sessions of a view; also session_load.c,
+ *                     session_rows.c, session_attempt.c, row_order.c
  *   apply_error.c     what an error means for the view
  *   flush_view.c      one view's groups to storage
  *   retained_wal.c    position of the slot, views left too far behind
@@ -60,6 +62,7 @@ typedef struct WorkerView
 	GroupDesc  *desc;
 	struct InnerPlan *plan;
 	LateRule   *late_rule;		/* NULL: no row is late */
+	SessionBook *sessions;		/* that are open; NULL until they are needed */
 	bool		permitted;		/* its owner has the rights for it */
 
 	GenerationWriter *writer;
@@ -159,6 +162,15 @@ extern void apply_handle_error(StreamWorker *worker, WorkerView *view, ErrorData
 
 /* The view waits for its storage: its groups cannot be flushed now. */
 extern void apply_wait_for_flush(StreamWorker *worker, WorkerView *view);
+
+/* session_attempt.c; all do nothing for views whose sessions never close */
+extern bool sessions_need_flush(const WorkerView *view);	/* before the first
+															 * attempt */
+extern void sessions_begin(WorkerView *view);	/* in a transaction, as the
+												 * worker */
+extern void sessions_end(WorkerView *view, bool done);
+extern bool sessions_need_storage(const WorkerView *view);
+extern void sessions_move_stored(WorkerView *view, FlushWriter *writer, uint64 *quarantined);
 
 /* flush_view.c */
 extern bool flush_view(StreamWorker *worker, WorkerView *view); /* false: failed, will

@@ -74,6 +74,8 @@ typedef struct PaneExpansion
 	uint32		capacity;
 	Size		bytes;
 
+	int64		unwritten;		/* first window of the key at next that this
+								 * step is to write */
 	PaneEntry  *failed;			/* panes to be written one by one */
 	uint32		nfailed;
 
@@ -453,10 +455,11 @@ expand_action(FlushWriter *writer, FlushEntry *entries, uint32 nentries, void *a
 
 /* --- what fails --------------------------------------------------------------- */
 
-/* Keeps the panes of the key at next, whose windows from from on are not written, for later. */
+/* Keeps the panes of the key at next, whose windows from unwritten on are to come, for later. */
 static void
-set_key_aside(PaneExpansion *expansion, int64 from)
+set_aside_action(FlushWriter *writer, FlushEntry *entries, uint32 nentries, void *arg)
 {
+	PaneExpansion *expansion = arg;
 	uint32		end = gather_key(expansion, expansion->next);
 
 	for (uint32 i = expansion->next; i < end; i++)
@@ -464,14 +467,13 @@ set_key_aside(PaneExpansion *expansion, int64 from)
 		PaneEntry	entry = expansion->entries[i];
 
 		entry.hash = i - expansion->next;
-		entry.from = from;
+		entry.from = expansion->unwritten;
 		if (expansion->failed == NULL)
 			expansion->failed = MemoryContextAllocHuge(expansion->writer->call_context,
 													   sizeof(PaneEntry) * (Size) expansion->nentries);
 		expansion->failed[expansion->nfailed++] = entry;
 	}
 	expansion->next = end;
-	expansion->has_frame = false;
 }
 
 /* Adds the windows of one pane that failed. */
@@ -526,9 +528,10 @@ expand_step(PaneExpansion *expansion)
 {
 	uint32		next = expansion->next;
 	bool		resumed = expansion->has_frame;
-	int64		from = resumed ? expansion->frame.window : PG_INT64_MIN;
-	ErrorData  *error = flush_try_as_owner(expansion->writer, expand_action, NULL, 0, expansion);
+	ErrorData  *error;
 
+	expansion->unwritten = resumed ? expansion->frame.window : PG_INT64_MIN;
+	error = flush_try_as_owner(expansion->writer, expand_action, NULL, 0, expansion);
 	if (error == NULL)
 		return;
 	if (!flush_is_data_error(error))
@@ -538,15 +541,10 @@ expand_step(PaneExpansion *expansion)
 	/* none of this step's windows was written */
 	clear_windows(expansion);
 	expansion->next = next;
-	if (expansion->one_key)
-		set_key_aside(expansion, from);
-	else
-	{
-		expansion->one_key = true;
-		expansion->has_frame = false;
-		if (resumed)
-			set_key_aside(expansion, from);
-	}
+	expansion->has_frame = false;
+	if (expansion->one_key || resumed)
+		flush_run_as_owner(expansion->writer, set_aside_action, NULL, 0, expansion);
+	expansion->one_key = true;
 }
 
 /* Prepares the expansion of the panes among groups; returns it, and the others through *nothers. */

@@ -182,7 +182,7 @@ is_fixed(Node *expr)
 static Node *
 own_call(const char *name, List *args)
 {
-	Oid			types[4];
+	Oid			types[4] = {InvalidOid};
 	oidvector  *vector;
 	ListCell   *lc;
 	int			nargs = 0;

@@ -13,7 +13,7 @@ use Time::HiRes qw(sleep);
 
 use StreamExt;
 
-my $rounds = $ENV{ROUNDS} // 6;
+my $rounds = $ENV{ROUNDS} // 4;
 my $seed = $ENV{SEED} // int(rand(2**31));
 srand($seed);
 note("SEED=$seed");
@@ -80,7 +80,7 @@ sub transaction_sql
 	return "BEGIN;\n" . write_sql(300) . "ROLLBACK;\n" if $kind < 0.6;
 	return "BEGIN;\n" . write_sql(200) . "SAVEPOINT a;\n" . write_sql(100) . "ROLLBACK TO a;\n" . write_sql(50) . "COMMIT;\n"
 	  if $kind < 0.9;
-	return write_sql($kind < 0.97 ? 20_000 : 140_000);
+	return write_sql($kind < 0.99 ? 5_000 : 140_000);
 }
 
 # Sends transactions until told to stop; a lost connection is no failure.

@@ -163,7 +163,8 @@ BEGIN
 		members := members || r.place; member_values := member_values || r.v; member_befores := member_befores || r.before;
 		member_of := member_of || hit;
 	END LOOP;
-	RETURN QUERY SELECT w.place, w.key, w.v, w.t, w.t, w.before, false FROM model.watermarks(start, max_future) w
+	RETURN QUERY SELECT w.place, w.key, w.v, w.t, w.t, w.before, model.is_late(w.t, w.before, lateness)
+				   FROM model.watermarks(start, max_future) w
 				  WHERE (w.t IS NULL OR NOT model.finite(w.t)) AND (modulo IS NULL OR w.v % modulo <> 0);
 END $$;
 

@@ -80,12 +80,10 @@ for my $kind (sort keys %from)
 		for my $late ('update', 'drop', 'side')
 		{
 			next if $late eq 'update' && $days > 0;
-			next if $late ne 'update' && $kind eq 'session';	# sessions do not close
 			my $name = "${kind}_${days}_$late";
 			my $emit = $late eq 'drop' && $days == 1 ? 'on close' : 'on update';
-			my $options = $kind eq 'session' ? ''
-			  : "WITH (stream.lateness = '$days days', stream.late = '$late', stream.emit = '$emit')";
-			$node->safe_psql('postgres', "CREATE MATERIALIZED VIEW $name $options AS
+			$node->safe_psql('postgres', "CREATE MATERIALIZED VIEW $name
+				WITH (stream.lateness = '$days days', stream.late = '$late', stream.emit = '$emit') AS
 				SELECT w.window_start AS s, w.window_end AS e, key, count(*) AS n, sum(v) AS total
 				  FROM changes, $window w GROUP BY 1, 2, 3");
 			$node->safe_psql('postgres', "INSERT INTO model.view SELECT '$name', 0, '$kind', model.axis(interval '$step'),

@@ -246,14 +246,14 @@ sub make_view
 	  : $kind eq 'month' ? q{tumble(ts, '1 month', NULL, 'Europe/Berlin'}
 	  : "$kind(ts, " . $t->{length}->($step) . ', ' . $t->{length}->($size);
 	$from .= ", $origin_sql" if $origin != 0;
-	my $lateness = $kind eq 'session' ? 0 : pick(0, 0, 2, 15, 100, 100_000);
-	my $late = $kind eq 'session' ? 'update' : pick('update', 'drop', 'drop', 'side', 'side');
+	my $lateness = pick(0, 0, 2, 15, 100, 100_000);
+	my $late = pick('update', 'drop', 'drop', 'side', 'side');
 	my $emit = $late ne 'update' && below(3) == 0 ? 'on close' : 'on update';
 	my $modulo = below(3) ? 'NULL' : 2 + below(5);
 	my $lateness_sql = $t->{length}->($lateness) =~ s/^interval '|'$|::bigint//gr;
 
-	$node->safe_psql('postgres', "CREATE MATERIALIZED VIEW $name" . ($kind eq 'session' ? '' : "
-		WITH (stream.lateness = '$lateness_sql', stream.late = '$late', stream.emit = '$emit')") . " AS
+	$node->safe_psql('postgres', "CREATE MATERIALIZED VIEW $name
+		WITH (stream.lateness = '$lateness_sql', stream.late = '$late', stream.emit = '$emit') AS
 		SELECT w.window_start AS s, w.window_end AS e, key, count(*) AS n, sum(v) AS total
 		  FROM events_$round{number}, $from) w" . ($modulo eq 'NULL' ? '' : " WHERE v % $modulo <> 0") . '
 		 GROUP BY w.window_start, w.window_end, key');

@@ -15,20 +15,8 @@
 \set seed 1
 \endif
 
-\ir generator.sql
+\ir setup.sql
 UPDATE config SET seed = :seed;
-\ir streams.sql
-\ir q0.sql
-\ir q1.sql
-\ir q2.sql
-\ir q5.sql
-\ir q7.sql
-\ir q8.sql
-\ir q11.sql
-\ir q12.sql
-\ir q15.sql
-\ir q16.sql
-\ir q17.sql
 
 \set half :events / 2
 \set most :events * 9 / 10
@@ -39,4 +27,4 @@ SELECT count(stream_flush(relid)) AS flushed FROM pg_stat_stream_view WHERE sche
 CALL send(:most, :events);
 SELECT stream_sync();
 
-SELECT c.* FROM unnest('{q0,q1,q2,q5,q7,q7_one,q8,q11,q12,q15,q16,q17}'::text[]) q, compare(q) c;
+SELECT * FROM compare_all();

@@ -48,3 +48,12 @@ BEGIN
      INTO rows, only_in_view, only_expected;
 END
 $$;
+
+-- Compares all queries there are.
+CREATE FUNCTION compare_all() RETURNS TABLE (query text, rows bigint, only_in_view bigint, only_expected bigint)
+LANGUAGE sql AS $$
+  SELECT c.*
+    FROM (SELECT replace(relname, 'expected_', '') AS query FROM pg_class
+           WHERE relnamespace = 'nexmark'::regnamespace AND relname LIKE 'expected\_%') q, compare(q.query) c
+   ORDER BY regexp_replace(c.query, '\D', '', 'g')::int, c.query
+$$;

@@ -16,6 +16,7 @@
 #include "catalog/pg_type.h"
 #include "common/int.h"
 #include "executor/executor.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/pg_lsn.h"
 #include "utils/rel.h"
@@ -398,15 +399,27 @@ late_bytes(const LateRows *late)
 	return late->npairs == 0 ? 0 : MemoryContextMemAllocated(late->context, false);
 }
 
-/* Raises unless the table has the columns that it was made with. */
+/* Raises unless the table has the columns that it was made with: a superuser may alter it. */
 static void
-check_table(const LateRule *rule, TupleDesc desc, Relation rel)
+check_table(const LateRule *rule, Oid row_type, Relation rel)
 {
+	TupleDesc	desc = RelationGetDescr(rel);
+	TimeAxis	axis = closing_axis(rule->type);
+	const Oid	types[LATE_COLUMNS] = {
+		[LATE_ROW] = row_type,
+		[LATE_WINDOW_START] = rule->type,
+		[LATE_WINDOW_END] = rule->type,
+		[LATE_WATERMARK] = axis == AXIS_INTEGER ? INT8OID :
+		axis == AXIS_TIMESTAMP ? TIMESTAMPOID : TIMESTAMPTZOID,
+		[LATE_COMMIT_LSN] = LSNOID,
+		[LATE_COMMIT_TIME] = TIMESTAMPTZOID,
+	};
 	bool		same = desc->natts == LATE_COLUMNS;
 
+	/* a dropped column has no type */
 	for (int i = 0; i < desc->natts && same; i++)
-		same = !TupleDescAttr(desc, i)->attisdropped;
-	if (!same || TupleDescAttr(desc, LATE_WINDOW_END)->atttypid != rule->type)
+		same = TupleDescAttr(desc, i)->atttypid == types[i];
+	if (!same)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_TABLE_DEFINITION),
 				 errmsg("table of late rows \"%s\" has been altered", RelationGetRelationName(rel)),
@@ -467,7 +480,7 @@ late_write(const LateRows *late, const ViewCatalog *view)
 	if (late->npairs == 0)
 		return;
 	rel = table_open(view->late, RowExclusiveLock);
-	check_table(&late->rule, RelationGetDescr(rel), rel);
+	check_table(&late->rule, get_rel_type_id(view->streamid), rel);
 	owner_enter(&scope, view);
 	PushActiveSnapshot(GetLatestSnapshot());
 	insert_pairs(late, rel);

@@ -17,17 +17,23 @@ CREATE SERVER stream_memory FOREIGN DATA WRAPPER stream_memory;
 COMMENT ON SERVER stream_memory IS
 	'shared memory of stream_ext';
 
-/* ---- what is closed ---- */
+/*
+ * ---- what is closed ----
+ *
+ * Volatile: what a condition finds must go with the groups that the statement
+ * reads, and a stable function is also called before they are read, to leave
+ * out partitions.  As a subquery it is called once, when it may leave them out.
+ */
 
 CREATE FUNCTION @extschema@.stream_closed_until(view regclass) RETURNS timestamptz
-    LANGUAGE c STRICT STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'stream_ext_closed_until';
+    LANGUAGE c STRICT VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'stream_ext_closed_until';
 COMMENT ON FUNCTION @extschema@.stream_closed_until(regclass) IS
     'windows of the continuous view that end at or before this are closed';
 REVOKE ALL ON FUNCTION @extschema@.stream_closed_until(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.stream_closed_until(regclass) TO PUBLIC;
 
 CREATE FUNCTION @extschema@.stream_closed_until_integer(view regclass) RETURNS bigint
-    LANGUAGE c STRICT STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'stream_ext_closed_until_integer';
+    LANGUAGE c STRICT VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'stream_ext_closed_until_integer';
 COMMENT ON FUNCTION @extschema@.stream_closed_until_integer(regclass) IS
     'windows of the continuous view that end at or before this are closed, where time is an integer';
 REVOKE ALL ON FUNCTION @extschema@.stream_closed_until_integer(regclass) FROM PUBLIC;

@@ -16,15 +16,18 @@
 #include "compat.h"
 
 #include "catalog/pg_aggregate.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_func.h"
 #include "parser/parsetree.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
+#include "catalog/view_catalog.h"
 #include "query/analyze.h"
 #include "window/window_session.h"
 
@@ -112,14 +115,22 @@ session_time_type(Oid funcid)
 	return types[0];
 }
 
-/* Returns the function that stands for session() in the inner query. */
+/*
+ * Returns the function that stands for session() in the inner query; the
+ * owner of a view need not have rights in our schema.
+ */
 static Oid
 row_function(Oid time_type, Oid gap_type)
 {
 	Oid			types[] = {time_type, gap_type};
-	List	   *name = list_make2(makeString("_stream_ext"), makeString("session_row"));
+	oidvector  *vector = buildoidvector(types, lengthof(types));
+	Oid			funcid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+										 CStringGetDatum("session_row"), PointerGetDatum(vector),
+										 ObjectIdGetDatum(catalog_schema_oid()));
 
-	return LookupFuncName(name, lengthof(types), types, false);
+	if (!OidIsValid(funcid))
+		elog(ERROR, "function session_row is missing");
+	return funcid;
 }
 
 /* Fills in what is known from the call itself. */

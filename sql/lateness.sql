@@ -95,7 +95,7 @@ SELECT stream_closed_until_integer('num_hop') = w AS no_lateness, stream_closed_
   FROM (SELECT max(num) - 5 AS w FROM model.events) w;
 
 -- rows that fail are dead letters, not late; a row beside them is judged as ever
-CREATE TABLE divided (n int, k int, ts timestamptz) USING stream;
+CREATE TABLE divided (n int, k int, ts timestamptz, local timestamp) USING stream;
 SELECT stream_set_event_time('divided', 'ts');
 CREATE MATERIALIZED VIEW quotients WITH (stream.late = 'drop') AS
   SELECT w.window_start, w.window_end, count(*), sum(10 / k) FROM divided, hop(ts, '5 s', '10 s') w GROUP BY 1, 2;
@@ -115,9 +115,9 @@ ALTER MATERIALIZED VIEW update_bin SET (stream.lateness = '2 days');
 ALTER MATERIALIZED VIEW update_bin SET (stream.late = 'side');
 ALTER MATERIALIZED VIEW update_bin SET (stream.emit = 'on close');
 -- the event time is needed
-SELECT stream_set_event_time('events_tz', NULL);
-SELECT stream_set_event_time('events_tz', 'local');
-SELECT stream_set_event_time('events_tz', 'ts', '1 hour');
+SELECT stream_set_event_time('divided', NULL);
+SELECT stream_set_event_time('divided', 'local');
+SELECT stream_set_event_time('divided', 'ts', '1 hour');
 
 \set ECHO none
 SET client_min_messages = warning;

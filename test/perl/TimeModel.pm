@@ -37,23 +37,62 @@ CREATE FUNCTION model.finite(t bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS
 	SELECT t > -9223372036854775808 AND t < 9223372036854775807 $$;
 
 -- The rows of the stream: place is their order, committed the time of their
--- commit on the axis (NULL where time is an integer), id the row's own column "place".
-CREATE TABLE model.arrived (place bigint PRIMARY KEY, t bigint, key text, v bigint, committed bigint, id bigint);
+-- commit on the axis (NULL where time is an integer), id the row's own column
+-- "place", input the stream_ext.input that it came by.
+CREATE TABLE model.arrived (place bigint PRIMARY KEY, t bigint, key text, v bigint, committed bigint, id bigint,
+	input text DEFAULT '');
 -- Settings of the event time, in their order: they hold for rows behind the place.
 CREATE TABLE model.rule (after_place bigint, delay bigint, no serial);
 
--- The watermark before each row behind start, for a view that starts there.
--- A row of which the clock of its commit is more than max_future behind, and
--- one without a finite time, does not move it.
-CREATE FUNCTION model.watermarks(start bigint, max_future bigint)
+-- The rows behind start, the rule in force (NULL: none yet), and the time by
+-- which a row moves the watermark: not if the clock of its commit is more than
+-- max_future behind, nor if it has no finite time.
+CREATE FUNCTION model.moving_rows(start bigint, max_future bigint)
+RETURNS TABLE (place bigint, t bigint, key text, v bigint, input text, rule int, delay bigint, moves bigint) LANGUAGE sql STABLE AS $$
+	SELECT place, t, key, v, input, r.no, r.delay,
+		CASE WHEN r.no IS NOT NULL AND model.finite(t) AND NOT coalesce(t > committed + max_future, false) THEN t END
+	  FROM (SELECT a.*, (SELECT max(no) FROM model.rule WHERE after_place < a.place) AS rule_no
+			  FROM model.arrived a WHERE place > start) a
+	  LEFT JOIN model.rule r ON r.no = a.rule_no $$;
+
+-- The watermark before and after each row: of one input, the greatest time so
+-- far less the delay; of several, row by row, the least of theirs, which a
+-- rule starts anew.  It never goes back.
+CREATE FUNCTION model.watermarks_of_one(start bigint, max_future bigint)
 RETURNS TABLE (place bigint, t bigint, key text, v bigint, before bigint, after bigint) LANGUAGE sql STABLE AS $$
 	SELECT place, t, key, v,
-		max(moves) OVER (ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
-		max(moves) OVER (ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
-	  FROM (SELECT a.*, CASE WHEN model.finite(t) AND NOT coalesce(t > committed + max_future, false)
-				THEN t - (SELECT r.delay FROM model.rule r WHERE r.after_place < a.place
-						   ORDER BY r.no DESC LIMIT 1) END AS moves
-			  FROM model.arrived a WHERE place > start) m $$;
+		max(moves - delay) OVER (ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING),
+		max(moves - delay) OVER (ORDER BY place ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+	  FROM model.moving_rows(start, max_future) $$;
+CREATE FUNCTION model.watermarks_of_several(start bigint, max_future bigint)
+RETURNS TABLE (place bigint, t bigint, key text, v bigint, before bigint, after bigint) LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	r record;
+	last_rule int;
+	newest jsonb := '{}';
+BEGIN
+	FOR r IN SELECT * FROM model.moving_rows(start, max_future) m ORDER BY m.place LOOP
+		IF r.rule IS DISTINCT FROM last_rule THEN
+			last_rule := r.rule;
+			newest := '{}';
+		END IF;
+		place := r.place; t := r.t; key := r.key; v := r.v; before := after;
+		IF r.moves IS NOT NULL AND r.moves > coalesce((newest ->> r.input)::bigint, r.moves - 1) THEN
+			newest := newest || jsonb_build_object(r.input, r.moves);
+			after := greatest(after, (SELECT min(value::bigint) FROM jsonb_each_text(newest)) - r.delay);
+		END IF;
+		RETURN NEXT;
+	END LOOP;
+END $$;
+CREATE FUNCTION model.watermarks(start bigint, max_future bigint)
+RETURNS TABLE (place bigint, t bigint, key text, v bigint, before bigint, after bigint) LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	IF EXISTS (SELECT FROM model.arrived WHERE input <> '') THEN
+		RETURN QUERY SELECT * FROM model.watermarks_of_several(start, max_future);
+	ELSE
+		RETURN QUERY SELECT * FROM model.watermarks_of_one(start, max_future);
+	END IF;
+END $$;
 
 -- The remainder that is never negative.
 CREATE FUNCTION model.rest(a bigint, b bigint) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$

@@ -3,11 +3,11 @@
 #   TIME_MODEL_ROUNDS=50 SEED=42 make check-tap PROVE_TESTS=test/tap/061_time_model.pl
 #
 # Each round has a stream with a random type of event time and a random delay, and
-# views with random windows, lateness and policies.  Rows come out of order,
-# some without a time or from the future, in transactions of every kind: rolled back
-# wholly or in part, prepared, committed in another order than begun; delays
-# change; worker and server are killed.  Every view, its late rows and its
-# watermark must be those of test/perl/TimeModel.pm.  The seed decides all that
+# views with random windows, lateness and policies.  Rows come out of order, some
+# without a time or from the future, in every other round by several inputs, in
+# transactions of every kind: rolled back wholly or in part, prepared, committed
+# in another order than begun; delays change; worker and server are killed.  Every
+# view, its late rows and its watermark must be those of test/perl/TimeModel.pm.  The seed decides all that
 # but how the worker cuts the rows into runs.
 use strict;
 use warnings;
@@ -98,8 +98,10 @@ sub rows_sql
 	my $spread = pick(1, 5, 30, 200);
 	my $future = $round{type} eq 'bigint' ? time_sql('(random() * 200)::int') : time_sql('100000');
 	$round{progress} += pick(0, 1, 5, 20);
-	return "WITH r AS (INSERT INTO archive_$round{number} (txn, ts, key, v)
-		SELECT $round{txn}, CASE WHEN kind < 0.01 THEN NULL
+	my $input = pick(@{ $round{inputs} });
+	return "SET stream_ext.input = '$input';
+		WITH r AS (INSERT INTO archive_$round{number} (txn, input, ts, key, v)
+		SELECT $round{txn}, '$input', CASE WHEN kind < 0.01 THEN NULL
 			WHEN kind < 0.03 AND '$round{type}' <> 'bigint' THEN (CASE WHEN kind < 0.02 THEN 'infinity' ELSE '-infinity' END)::text
 			WHEN kind < 0.05 THEN ($future)::text
 			WHEN kind < 0.08 THEN (" . time_sql("($progress - random() * 600)::int") . ")::text
@@ -210,7 +212,7 @@ sub fill_model
 {
 	my $committed = $round{type} eq 'bigint' ? 'NULL::bigint' : 'model.axis(pg_xact_commit_timestamp(a.xmin))';
 	$node->safe_psql('postgres', "TRUNCATE model.arrived; INSERT INTO model.arrived
-		SELECT row_number() OVER (ORDER BY c.no, a.place), model.axis(a.ts), a.key, a.v, $committed, a.place
+		SELECT row_number() OVER (ORDER BY c.no, a.place), model.axis(a.ts), a.key, a.v, $committed, a.place, a.input
 		  FROM archive_$round{number} a JOIN commits_$round{number} c USING (txn)");
 	return;
 }
@@ -273,11 +275,12 @@ my ($late_pairs, $kept_pairs) = (0, 0);
 for my $number (1 .. $rounds)
 {
 	my $type = pick(sort keys %type);
-	%round = (number => $number, type => $type, txn => 0, progress => 0, views => []);
+	%round = (number => $number, type => $type, txn => 0, progress => 0, views => [],
+		inputs => below(2) ? [''] : [ '', 'a', 'b' ]);
 	subtest "round $number: event time of type $type" => sub {
 		$node->safe_psql('postgres', "TRUNCATE model.view, model.rule;
 			CREATE TABLE events_$number (place bigint, ts $type, key text, v bigint) USING stream;
-			CREATE TABLE archive_$number (txn int, place bigserial, ts $type, key text, v bigint);
+			CREATE TABLE archive_$number (txn int, place bigserial, input text, ts $type, key text, v bigint);
 			CREATE TABLE commits_$number (no serial, txn int)");
 		$action{simple}->() if below(2);	# rows from before the event time was set
 		set_event_time();

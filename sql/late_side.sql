@@ -52,6 +52,20 @@ SELECT * FROM model.wrong_counts();
 SELECT count(*) FROM tumble_start_late WHERE isfinite(window_end) AND (window_end - window_start <> interval '20 minutes' OR window_start > (late_row).ts
   OR window_end <= (late_row).ts OR watermark < window_end + interval '10 minutes' OR commit_lsn IS NULL OR commit_time IS NULL);
 
+-- beside rows that fail
+CREATE TABLE divided (n int, k int, ts timestamptz) USING stream;
+SELECT stream_set_event_time('divided', 'ts');
+CREATE MATERIALIZED VIEW quotients WITH (stream.late = 'side') AS
+  SELECT w.window_start, count(*), sum(10 / k) FROM divided, hop(ts, '5 s', '10 s') w GROUP BY 1;
+INSERT INTO divided VALUES (1, 1, '2020-01-01 00:00:07+00'), (2, 0, '2020-01-01 00:00:12+00'), (3, 2, '2020-01-01 00:00:08+00'),
+  (4, 0, '2020-01-01 00:00:01+00'), (5, 5, '2020-01-01 00:00:01+00'), (6, 5, '2020-01-01 00:00:13+00');
+SELECT stream_flush('quotients');
+SELECT * FROM quotients ORDER BY 1;
+SELECT late_row, window_start, window_end, watermark FROM quotients_late ORDER BY (late_row).n, 2;
+SELECT "row" FROM stream_dead_letter WHERE view = 'quotients'::regclass ORDER BY 1;
+SELECT rows_in, rows_processed, rows_late, rows_late_side, rows_rejected FROM pg_stat_stream_view WHERE viewname = 'quotients';
+DROP TABLE divided CASCADE;
+
 -- columns come and go; rows that are aside stay readable
 CREATE TABLE small (ts timestamptz, gone text, n int) USING stream;
 SELECT stream_set_event_time('small', 'ts');

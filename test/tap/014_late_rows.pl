@@ -1,6 +1,7 @@
 # 014_late_rows.pl - every late row is dropped or put aside exactly once, and
-# every window closed once and for all, while the worker and the server are
-# killed at random moments; in a restored dump and a copied database as well.
+# every window shown closed once and for all, while the worker and the server
+# are killed at random moments; on a standby, in a restored dump and in a copied
+# database as well.
 #
 # The seed is printed; SEED=n runs the same again.
 use strict;
@@ -8,6 +9,7 @@ use warnings;
 
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use POSIX ();
 use Test::More;
 
 use StreamExt;
@@ -16,7 +18,7 @@ my $seed = $ENV{SEED} // int(rand(1_000_000));
 srand($seed);
 note("SEED=$seed");
 
-my $node = stream_node('late', conf => qq{
+my $node = stream_node('late', init => { allows_streaming => 1 }, conf => qq{
 	stream_ext.shared_memory = '1MB'
 	stream_ext.work_memory = '1MB'
 	stream_ext.flush_interval = '200ms'
@@ -96,9 +98,20 @@ sub send_rows
 	return;
 }
 
+# A reader: what it has seen of closed windows must stay as it was.
+my (%seen, @changed);
+sub look
+{
+	my %now = map { $_ => 1 } split /\n/, attempt($node, 'postgres', 'TABLE close_cumulate');
+	push @changed, grep { !$now{$_} } keys %seen;
+	%seen = %now;
+	return;
+}
+
 for my $round (1 .. 16)
 {
 	send_rows(1 + int(rand(400)));
+	look();
 	next if rand() < 0.6;
 	if (rand() < 0.7)
 	{
@@ -112,6 +125,25 @@ for my $round (1 .. 16)
 }
 agrees('after kills');
 
+# somebody writes, with kills, while the reader looks again and again
+my $writer = fork() // die "fork: $!";
+if ($writer == 0)
+{
+	send_rows(150) for 1 .. 12;
+	POSIX::_exit(0);
+}
+my $looks = 0;
+until (waitpid($writer, POSIX::WNOHANG()) == $writer)
+{
+	look();
+	kill 'KILL', worker_pid($node) if ++$looks == 5;
+}
+$chunk += 12;
+look();
+agrees('after readers');
+is("@changed", '', 'no closed window has changed or gone');
+cmp_ok(scalar(keys %seen), '>', 100, '... and there were some');
+
 # more late rows than there is memory, in one transaction, with a kill
 send_rows(12_000);
 kill 'KILL', worker_pid($node);
@@ -121,9 +153,22 @@ is($node->safe_psql('postgres', q{SELECT count(*) FILTER (WHERE rows_late > 0 AN
 		rows_late_dropped + rows_late_side), count(*) FILTER (WHERE state <> 'running') FROM pg_stat_stream_view}),
 	'4|0', 'late rows are counted, every view is running');
 
-# a dump and a copy close no window again, and open none
+# a standby shows what was closed at the last flush, and what was put aside
+$node->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('late_standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+$standby->start;
 send_rows(300);
 $node->safe_psql('postgres', 'SELECT stream_flush(view) FROM _stream_ext.continuous_view');
+$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+for my $relation ('close_cumulate', 'side_hop', 'side_hop_late')
+{
+	my $query = "SELECT count(*), md5(string_agg(t::text, ' ' ORDER BY t::text)) FROM $relation t";
+	is($standby->safe_psql('postgres', $query), $node->safe_psql('postgres', $query), "$relation on a standby");
+}
+$standby->stop;
+
+# a dump and a copy close no window again, and open none
 my $dump = $node->backup_dir . '/late.dump';
 $node->safe_psql('postgres', 'CREATE DATABASE restored');
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, 'postgres' ], 'dump');

@@ -37,7 +37,7 @@ my $node = stream_node('crash', conf => q{
 	log_statement = none
 	log_min_messages = warning
 	max_prepared_transactions = 200
-	stream_ext.flush_interval = '100ms'
+	stream_ext.flush_interval = '150ms'
 	stream_ext.shared_memory = '4MB'
 	stream_ext.work_memory = '1MB'
 	stream_ext.batch_size = '4kB'
@@ -55,8 +55,8 @@ my %query = (
 	by_note => q{SELECT note, sum(seq::numeric) AS total, avg(seq) AS mean, stddev(key) AS spread, min(ts) AS first
 		FROM %s WHERE key < 40 GROUP BY note HAVING count(*) > 1},
 	# a row goes to a pane, which the flush turns into 16 windows, and a reader of memory too
-	by_hop => q{SELECT w.window_start, key % 20 AS key, count(*) AS n, sum(v) AS total, max(note) AS last
-		FROM %s, hop(ts, '1 minute', '15 minutes 30 seconds') w GROUP BY w.window_start, key % 20},
+	by_hop => q{SELECT w.window_start, key % 5 AS key, count(*) AS n, sum(v) AS total, max(note) AS last
+		FROM %s, hop(ts, '1 minute', '15 minutes 30 seconds') w GROUP BY w.window_start, key % 5},
 	# rows, not groups
 	kept => q{SELECT producer, seq, upper(note) AS note, ts FROM %s WHERE v > 50},
 	overall => q{SELECT count(*) AS n, sum(v) AS total, sum(bal) AS balance FROM %s});
@@ -306,7 +306,7 @@ sub end_prepared
 	for my $gid (split /\n/, $gids)
 	{
 		my $end = rand();
-		next if $end >= 0.7 && !$kept_open{$gid}++;
+		next if $end >= 0.8 && !$kept_open{$gid}++;	# they keep dead rows of storage alive
 		$node->safe_psql('postgres', ($end < 0.4 ? 'COMMIT' : 'ROLLBACK') . " PREPARED '$gid'");
 	}
 	return;

@@ -34,7 +34,7 @@ sub rows_sql
 	$keys //= rand() < 0.9 ? 50 : 20_000;
 	my $first = int(rand(1_000_000_000));
 	return "SELECT $producer AS producer, $first + g AS seq, (g * 7919 + $first) % $keys AS key,
-		timestamptz '2026-01-01 00:00+00' + ((g * 31 + $first) % 7200) * interval '1 s' AS ts,
+		timestamptz '2026-01-01 00:00+00' + ((g * 31 + $first) % 1800) * interval '1 s' AS ts,
 		((g * 13 + $first) % 1000)::float8 / 4 AS v, 'note ' || (g + $first) % 97 AS note, $bal AS bal
 		FROM generate_series(1, $n) g";
 }
@@ -47,7 +47,7 @@ sub copy_sql
 	my $data = '';
 	for my $g (1 .. $n)
 	{
-		my $s = ($g * 31 + $first) % 7200;
+		my $s = ($g * 31 + $first) % 1800;
 		$data .= sprintf("%d\t%d\t%d\t2026-01-01 %02d:%02d:%02d+00\t%.2f\tnote %d\t1\n",
 			$producer, $first + $g, ($g * 7919 + $first) % 50, $s / 3600, $s / 60 % 60, $s % 60,
 			(($g * 13 + $first) % 1000) / 4, ($g + $first) % 97);
@@ -109,7 +109,7 @@ sub prepared_sql
 	my $gid = "p${producer}_" . int(rand(1_000_000_000));
 	my $end = rand();
 	return "BEGIN;\n" . body_sql($producer, 400) . "PREPARE TRANSACTION '$gid';\n"
-	  . ($end < 0.5 ? "COMMIT PREPARED '$gid';\n" : $end < 0.8 ? "ROLLBACK PREPARED '$gid';\n" : '');
+	  . ($end < 0.5 ? "COMMIT PREPARED '$gid';\n" : $end < 0.85 ? "ROLLBACK PREPARED '$gid';\n" : '');
 }
 
 # Returns SQL of a transaction with more groups than the worker's memory holds.

@@ -161,8 +161,24 @@ sub some_of
 	return @result;
 }
 
-# Returns a random query with aggregates over SOURCE.
+# Returns a random query over SOURCE: mostly groups, sometimes rows.
 sub random_query
+{
+	return chance(0.85) ? random_groups_query() : random_rows_query();
+}
+
+# Returns a random query that gives rows as they are.
+sub random_rows_query
+{
+	my $join = chance(0.3) ? one_of('JOIN', 'LEFT JOIN') . ' dim ON dim.k = s.' . one_of('i4', 'i2', 'm') : '';
+	my @columns = some_of(1 + int(rand(4)), @key_expressions, 's.id', $join ? 'dim.name' : ());
+	my $place = 0;
+	return 'SELECT ' . join(', ', map { "$_ AS c" . ++$place } @columns) . " FROM SOURCE s $join"
+	  . (chance(0.6) ? ' WHERE ' . random_condition() : '');
+}
+
+# Returns a random query with aggregates over SOURCE.
+sub random_groups_query
 {
 	my $window = random_window();
 	my $join = chance(0.25) ? one_of('JOIN', 'JOIN', 'LEFT JOIN') . ' dim ON dim.k = s.' . one_of('i4', 'i2', 'm') : '';

@@ -258,7 +258,11 @@ catalog_view_of_part(Oid relid)
 List *
 catalog_views_of_stream(Oid streamid)
 {
-	return views_by_column(streamid, VIEW_STREAM, VIEW_STREAM);
+	List	   *views = views_by_column(streamid, VIEW_STREAM, VIEW_STREAM);
+
+	/* errors name the first one: always the same */
+	list_sort(views, list_oid_cmp);
+	return views;
 }
 
 /* Returns the view whose late rows a table holds, or InvalidOid. */

@@ -23,14 +23,6 @@ $node->safe_psql('postgres', q{
 	SELECT stream_set_event_time('events', 'ts', '90 s');
 });
 
-# Returns what a query says once all views hold what was committed before.
-sub synced
-{
-	my ($query) = @_;
-	return $node->safe_psql('postgres',
-		"SELECT stream_sync('$PostgreSQL::Test::Utils::timeout_default s') \\g /dev/null\n$query");
-}
-
 # What the rows in their order make of the watermark: for each row, the least
 # of the newest event times of the inputs so far, and of that the greatest.
 my $model = q{
@@ -70,7 +62,7 @@ sub watermark_holds
 {
 	my ($when) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	my $now = synced(q{SELECT stream_closed_until('v')});
+	my $now = synced($node, q{SELECT stream_closed_until('v')});
 
 	is($now, $node->safe_psql('postgres', $model), "the watermark is the model's $when");
 	is($node->safe_psql('postgres', "SELECT '$now'::timestamptz >= '$before'::timestamptz"), 't',
@@ -110,23 +102,23 @@ $node->safe_psql('postgres', q{
 });
 kill_and_restart($node);
 $node->safe_psql('postgres', q{SELECT stream_resume('v')});
-is(synced(q{SELECT stream_closed_until('v')}),
+is(synced($node, q{SELECT stream_closed_until('v')}),
 	'2026-01-02 01:00:00+00', 'settings hold for the rows committed under them');
 
 # stream_ext.max_future: another one holds once it is stored.
 $node->safe_psql('postgres', q{SELECT stream_set_event_time('events', 'ts')});
 $node->safe_psql('postgres', q{INSERT INTO events VALUES (5, now() + interval '3 days')});
-is(synced(q{SELECT stream_closed_until('v')}),
+is(synced($node, q{SELECT stream_closed_until('v')}),
 	'2026-01-02 01:00:00+00', 'three days ahead is too far');
 $node->append_conf('postgresql.conf', q{stream_ext.max_future = '10d'});
 $node->reload;
 wait_until($node, q{SELECT max_future = 864000000000 FROM _stream_ext.view_position});
 $node->safe_psql('postgres', q{INSERT INTO events VALUES (6, now() + interval '2 days')});
-is(synced(q{SELECT stream_closed_until('v') > now() + interval '47 hours'}),
+is(synced($node, q{SELECT stream_closed_until('v') > now() + interval '47 hours'}),
 	't', 'two days ahead is not with ten days allowed');
 $node->append_conf('postgresql.conf', q{stream_ext.max_future = '1h'});
 kill_and_restart($node);
-is(synced(q{SELECT stream_closed_until('v') > now() + interval '47 hours'}),
+is(synced($node, q{SELECT stream_closed_until('v') > now() + interval '47 hours'}),
 	't', 'it stays there with an hour allowed, read from WAL again');
 $node->safe_psql('postgres', 'DROP TABLE events CASCADE');
 
@@ -141,12 +133,12 @@ $node->safe_psql('postgres', q{
 	INSERT INTO large SELECT g, timestamptz '2026-01-01' + CASE g WHEN 30000 THEN interval '2 days' ELSE g * interval '1 s' END
 	  FROM generate_series(1, 60000) g;
 });
-is(synced(q{SELECT stream_closed_until('by_number'), (SELECT sum(rows) FROM by_number)}),
+is(synced($node, q{SELECT stream_closed_until('by_number'), (SELECT sum(rows) FROM by_number)}),
 	'2026-01-02 23:59:00+00|60001', 'a transaction larger than memory moves it');
 is($node->safe_psql('postgres', q{SELECT oversize_transactions > 0 FROM pg_stat_stream_view WHERE viewname = 'by_number'}),
 	't', 'it was larger than memory');
 kill_and_restart($node);
-is(synced(q{SELECT stream_closed_until('by_number'), (SELECT sum(rows) FROM by_number)}),
+is(synced($node, q{SELECT stream_closed_until('by_number'), (SELECT sum(rows) FROM by_number)}),
 	'2026-01-02 23:59:00+00|60001', 'so it does after a crash');
 $node->safe_psql('postgres', 'DROP TABLE large CASCADE');
 
@@ -158,7 +150,7 @@ $node->safe_psql('postgres', q{
 	SELECT stream_set_event_time('clicks', 'ts', '5 min', idle_timeout => '1 hour');
 	INSERT INTO clicks VALUES (1, '2026-01-01');
 });
-is(synced(q{SELECT stream_closed_until('idle')}), '2025-12-31 23:55:00+00', 'by the row');
+is(synced($node, q{SELECT stream_closed_until('idle')}), '2025-12-31 23:55:00+00', 'by the row');
 $node->append_conf('postgresql.conf', q{stream_ext.clock_offset = '2h'});
 $node->reload;
 wait_until($node, q{SELECT stream_closed_until('idle') > now() + interval '114 min'});
@@ -168,12 +160,12 @@ is($node->safe_psql('postgres', "SELECT watermark >= extract(epoch FROM '$shown'
 	FROM _stream_ext.view_position"), 't', 'what is shown is stored');
 $node->append_conf('postgresql.conf', q{stream_ext.clock_offset = '0'});
 kill_and_restart($node);
-is(synced("SELECT stream_closed_until('idle') >= '$shown'::timestamptz"), 't',
+is(synced($node, "SELECT stream_closed_until('idle') >= '$shown'::timestamptz"), 't',
 	'it stays over a crash, whatever the clock says then');
 $node->safe_psql('postgres', q{INSERT INTO clicks VALUES (2, now())});
-is(synced("SELECT stream_closed_until('idle') >= '$shown'::timestamptz"), 't',
+is(synced($node, "SELECT stream_closed_until('idle') >= '$shown'::timestamptz"), 't',
 	'a row behind it does not move it back');
 $node->safe_psql('postgres', q{INSERT INTO clicks VALUES (3, now() + interval '30 min')});
-is(synced(q{SELECT sum(n) FROM idle}), '3', 'all rows are counted');
+is(synced($node, q{SELECT sum(n) FROM idle}), '3', 'all rows are counted');
 
 done_testing();

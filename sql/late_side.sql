@@ -80,6 +80,8 @@ SELECT stream_flush('"Small view"');
 SELECT (late_row).*, window_start, window_end, watermark FROM "Small view_late" ORDER BY 1;
 -- a default would have to be put into them
 ALTER TABLE small ADD COLUMN filled int DEFAULT 5;
+ALTER TABLE small ADD COLUMN filled serial;
+ALTER TABLE small ALTER COLUMN number TYPE bigint;
 ALTER TABLE small ADD COLUMN filled int;
 ALTER TABLE small ALTER COLUMN filled SET DEFAULT 5;
 -- back again, once the reason is mended

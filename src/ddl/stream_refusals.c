@@ -30,6 +30,7 @@
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 
+#include "catalog/view_catalog.h"
 #include "compat.h"
 #include "ddl/event_time_guard.h"
 #include "ddl/stream_refusals.h"
@@ -163,6 +164,29 @@ check_set_access_method(Oid relid, bool is_stream, const AlterTableCmd *cmd)
 			 errhint("Create another table and copy what is needed with INSERT ... SELECT.")));
 }
 
+/*
+ * Refuses to change the rows of a stream where some are kept: a table of late
+ * rows has them as values of the row type, which core does not rewrite.
+ */
+static void
+check_late_rows(Oid relid, const char *hint)
+{
+	ListCell   *cell;
+
+	foreach(cell, catalog_views_of_stream(relid))
+	{
+		ViewCatalog *view = catalog_get_view(lfirst_oid(cell));
+
+		if (view != NULL && OidIsValid(view->late))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot change rows of stream \"%s\" that continuous view \"%s\" has put aside",
+							get_rel_name(relid), get_rel_name(view->viewid)),
+					 errdetail("Table \"%s\" holds them as they came.", get_rel_name(view->late)),
+					 errhint("%s", hint)));
+	}
+}
+
 /* Checks one command of ALTER TABLE; returns whether no row may be on its way. */
 static bool
 check_alter_command(Oid relid, bool is_stream, const AlterTableCmd *cmd)
@@ -183,10 +207,15 @@ check_alter_command(Oid relid, bool is_stream, const AlterTableCmd *cmd)
 				check_typed();
 			return false;
 		case AT_AlterColumnType:
-			if (is_stream)
-				event_time_guard_type(relid, cmd->name);
-			return is_stream;
+			if (!is_stream)
+				return false;
+			event_time_guard_type(relid, cmd->name);
+			check_late_rows(relid, "Drop the view, and create it again when the type is changed.");
+			return true;
 		case COMPAT_CASE_ADD_COLUMN:
+			if (is_stream && settled_column_has_value((ColumnDef *) cmd->def))
+				check_late_rows(relid,
+								"Add the column without a default, and set the default after that.");
 			return is_stream && settled_column_needs_rewrite((ColumnDef *) cmd->def);
 		default:
 			return false;

@@ -140,3 +140,17 @@ settled_column_needs_rewrite(const ColumnDef *column)
 	}
 	return false;
 }
+
+/* Returns whether rows that are there already would get a value; see stream_settled.h. */
+bool
+settled_column_has_value(const ColumnDef *column)
+{
+	ListCell   *cell;
+
+	foreach(cell, column->constraints)
+	{
+		if (lfirst_node(Constraint, cell)->contype == CONSTR_DEFAULT)
+			return true;
+	}
+	return settled_column_needs_rewrite(column);
+}

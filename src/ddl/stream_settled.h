@@ -19,4 +19,7 @@ extern void settled_check(Oid relid);
  */
 extern bool settled_column_needs_rewrite(const ColumnDef *column);
 
+/* Returns whether the new column has a value in rows that are there already. */
+extern bool settled_column_has_value(const ColumnDef *column);
+
 #endif							/* STREAM_EXT_STREAM_SETTLED_H */

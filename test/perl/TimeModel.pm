@@ -279,6 +279,8 @@ sub time_model_ok
 	my $ok = oracle_ok($node, "SELECT model.axis(s) AS s, model.axis(e) AS e, key, n, total FROM $view",
 		"SELECT * FROM (SELECT s, e, key, count(*) AS n, sum(v) AS total FROM model.found WHERE $kept GROUP BY s, e, key) g $shown",
 		"$name: the windows of $view");
+	# late rows are written with a flush
+	$node->safe_psql('postgres', "SELECT stream_flush('$view')") if $late eq 'side';
 	$ok &= oracle_ok($node,
 		"SELECT (late_row).place, model.axis(window_start), model.axis(window_end), model.axis(watermark) FROM ${view}_late",
 		'SELECT id, s, e, before FROM model.found JOIN model.arrived USING (place) WHERE late', "$name: the late rows of $view")

@@ -252,12 +252,14 @@ sub make_view
 	my $late = pick('update', 'drop', 'drop', 'side', 'side');
 	my $emit = $late ne 'update' && below(3) == 0 ? 'on close' : 'on update';
 	my $modulo = below(3) ? 'NULL' : 2 + below(5);
+	# a join may give the rows in another order; it changes nothing else
+	my $join = below(4) ? '' : " LEFT JOIN names_$round{number} ON name = key";
 	my $lateness_sql = $t->{length}->($lateness) =~ s/^interval '|'$|::bigint//gr;
 
 	$node->safe_psql('postgres', "CREATE MATERIALIZED VIEW $name
 		WITH (stream.lateness = '$lateness_sql', stream.late = '$late', stream.emit = '$emit') AS
 		SELECT w.window_start AS s, w.window_end AS e, key, count(*) AS n, sum(v) AS total
-		  FROM events_$round{number}, $from) w" . ($modulo eq 'NULL' ? '' : " WHERE v % $modulo <> 0") . '
+		  FROM events_$round{number}$join, $from) w" . ($modulo eq 'NULL' ? '' : " WHERE v % $modulo <> 0") . '
 		 GROUP BY w.window_start, w.window_end, key');
 	$node->safe_psql('postgres', "INSERT INTO model.view VALUES ('$name', " . place_now() . ", '$kind', ${step}::bigint * $t->{unit},
 		${size}::bigint * $t->{unit}, model.axis($t->{monday}) + ${origin}::bigint * $t->{unit}, ${lateness}::bigint * $t->{unit},
@@ -281,7 +283,9 @@ for my $number (1 .. $rounds)
 		$node->safe_psql('postgres', "TRUNCATE model.view, model.rule;
 			CREATE TABLE events_$number (place bigint, ts $type, key text, v bigint) USING stream;
 			CREATE TABLE archive_$number (txn int, place bigserial, input text, ts $type, key text, v bigint);
-			CREATE TABLE commits_$number (no serial, txn int)");
+			CREATE TABLE commits_$number (no serial, txn int);
+			CREATE TABLE names_$number (name text);
+			INSERT INTO names_$number SELECT 'k' || n FROM generate_series(0, " . pick(3, 3000) . ") n; ANALYZE names_$number");
 		$action{simple}->() if below(2);	# rows from before the event time was set
 		set_event_time();
 		make_view() for 1 .. 6;

@@ -4,7 +4,8 @@
 # in one session.  A block of SQL that is followed by a block without a
 # language must print that block (but for blanks at line ends and the "(n rows)"
 # that many leave out); a NOTICE or an ERROR is part of it where the page
-# shows one.  SQL without an output behind it may be a sketch, and fail.
+# shows one.  SQL without an output behind it may be a sketch, and fail.  A block
+# that begins with a prompt, "=>", is a transcript from elsewhere.
 use strict;
 use warnings;
 
@@ -60,7 +61,7 @@ for my $file (glob('doc/guide/*.md'))
 	{
 		next if $blocks[$i]{language} ne 'sql';
 		$sql .= "\\echo <<<$i\n$blocks[$i]{text}\n;\n";
-		push @expected, $i if $i < $#blocks && $blocks[ $i + 1 ]{language} eq '';
+		push @expected, $i if $i < $#blocks && $blocks[ $i + 1 ]{language} eq '' && $blocks[ $i + 1 ]{text} !~ /^=>/;
 	}
 	next unless @expected;
 

@@ -122,12 +122,45 @@ closed_until_watermark(Oid viewid, bool wait)
 	return wait ? read_watermark(viewid) : stored_watermark(viewid, GetActiveSnapshot());
 }
 
-/* Returns a view that the current user may read; raises otherwise. */
-static ViewCatalog *
-readable_view(Oid viewid)
+/* What the catalog says of a view, kept by a call in a query: it may be made for every row. */
+typedef struct ClosingRule
 {
+	Oid			viewid;
+	uint64		generation;		/* of the catalog */
+	bool		active;			/* its stream has an event time */
+	int64		lateness;
+} ClosingRule;
+
+/* Refuses the function that is for the other kind of axis. */
+static void
+refuse_axis(Oid viewid, bool is_time)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 is_time ?
+			 errmsg("the event time of \"%s\" is an integer", get_rel_name(viewid)) :
+			 errmsg("the event time of \"%s\" is a time", get_rel_name(viewid)),
+			 is_time ?
+			 errhint("Use stream_closed_until_integer().") :
+			 errhint("Use stream_closed_until().")));
+}
+
+/* Raises unless the current user may read a view. */
+static void
+check_readable(Oid viewid)
+{
+	if (pg_class_aclcheck(viewid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_MATVIEW, get_rel_name(viewid));
+}
+
+/* Looks up the rule of a view that may be read; raises unless it is one, with an event time of this kind if any. */
+static ClosingRule
+load_rule(Oid viewid, bool is_time)
+{
+	ClosingRule rule = {.viewid = viewid,.generation = catalog_generation()};
 	ViewCatalog *view = catalog_get_view(viewid);
 	char	   *name = get_rel_name(viewid);
+	const EventTime *setting;
 
 	if (name == NULL)
 		ereport(ERROR,
@@ -137,32 +170,38 @@ readable_view(Oid viewid)
 		ereport(ERROR,
 				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
 				 errmsg("\"%s\" is not a continuous view", name)));
-	if (pg_class_aclcheck(viewid, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
-		aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_MATVIEW, name);
-	return view;
+	check_readable(viewid);
+	setting = event_time_at(event_time_load(view->streamid), PG_UINT64_MAX);
+	if (setting == NULL)
+		return rule;
+	if (setting->rule.is_time != is_time)
+		refuse_axis(viewid, is_time);
+	rule.active = true;
+	rule.lateness = closing_lateness(&view->options, closing_axis(setting->type));
+	return rule;
 }
 
 /* Returns the end up to which a view's windows are closed; false if there is none on this kind of axis. */
 static bool
-closed_until(Oid viewid, bool is_time, int64 *end)
+closed_until(FunctionCallInfo fcinfo, bool is_time, int64 *end)
 {
-	ViewCatalog *view = readable_view(viewid);
-	const EventTime *setting = event_time_at(event_time_load(view->streamid), PG_UINT64_MAX);
-	int64		lateness;
+	Oid			viewid = PG_GETARG_OID(0);
+	ClosingRule *rule = fcinfo->flinfo->fn_extra;
 
-	if (setting == NULL)
+	if (rule == NULL || rule->viewid != viewid || rule->generation != catalog_generation())
+	{
+		ClosingRule loaded = load_rule(viewid, is_time);
+
+		if (rule == NULL)
+			rule = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(ClosingRule));
+		*rule = loaded;
+		fcinfo->flinfo->fn_extra = rule;
+	}
+	else
+		check_readable(viewid);
+	if (!rule->active)
 		return false;
-	if (setting->rule.is_time != is_time)
-		ereport(ERROR,
-				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
-				 is_time ?
-				 errmsg("the event time of \"%s\" is an integer", get_rel_name(viewid)) :
-				 errmsg("the event time of \"%s\" is a time", get_rel_name(viewid)),
-				 is_time ?
-				 errhint("Use stream_closed_until_integer().") :
-				 errhint("Use stream_closed_until().")));
-	lateness = closing_lateness(&view->options, closing_axis(setting->type));
-	*end = watermark_closed_until(closed_until_watermark(viewid, true), lateness);
+	*end = watermark_closed_until(closed_until_watermark(viewid, true), rule->lateness);
 	return *end != WATERMARK_NONE;
 }
 
@@ -172,7 +211,7 @@ stream_ext_closed_until(PG_FUNCTION_ARGS)
 {
 	int64		end;
 
-	if (!closed_until(PG_GETARG_OID(0), true, &end) || !IS_VALID_TIMESTAMP(end))
+	if (!closed_until(fcinfo, true, &end) || !IS_VALID_TIMESTAMP(end))
 		PG_RETURN_NULL();
 	PG_RETURN_TIMESTAMPTZ(end);
 }
@@ -183,7 +222,7 @@ stream_ext_closed_until_integer(PG_FUNCTION_ARGS)
 {
 	int64		end;
 
-	if (!closed_until(PG_GETARG_OID(0), false, &end))
+	if (!closed_until(fcinfo, false, &end))
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(end);
 }

@@ -56,12 +56,12 @@ BEGIN
   FOR i IN first..last LOOP
     PERFORM model.send(i, i);
     COMMIT;
-    IF i % 10 = 0 THEN
+    IF i % 25 = 0 THEN
       SELECT string_agg(l::text, ' ') INTO lost FROM look() l;
       IF lost IS NOT NULL THEN RAISE NOTICE 'changed or gone: %', lost; END IF;
       COMMIT;
     END IF;
-    IF i % 50 = 0 THEN PERFORM stream_flush(name::regclass) FROM model.views; COMMIT; END IF;
+    IF i % 100 = 0 THEN PERFORM stream_flush(name::regclass) FROM model.views; COMMIT; END IF;
   END LOOP;
 END $$;
 SELECT model.make_events(301, 600);
@@ -74,6 +74,10 @@ SELECT * FROM model.differences();
 SELECT count(*) AS days FROM trunc_day \gset
 SET timezone = 'Asia/Tokyo';
 SELECT count(*) = :days AS same FROM trunc_day;
+ALTER MATERIALIZED VIEW trunc_day SET (stream.emit = 'on update');
+ALTER MATERIALIZED VIEW trunc_day SET (stream.emit = 'on close');
+SELECT count(*) = :days AS same FROM trunc_day;
+SELECT substring(pg_get_viewdef('trunc_day') FROM 'trunc_end[^)]*') AS zone;
 SET timezone = 'America/New_York';
 SET force_parallel_mode = on;
 SELECT * FROM model.differences();

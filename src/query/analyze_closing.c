@@ -104,6 +104,8 @@ analyze_closing(StreamQuery *sq)
 		sq->window_type = sq->session->time_type;
 	else
 		sq->window_type = sq->nwindows == 1 ? window_type(sq, &window) : InvalidOid;
+	/* that of the view: it is set wherever a view's query is analysed */
+	sq->timezone = pstrdup(pg_get_timezone_name(session_timezone));
 	sq->row_column = sq->end_column = sq->start_column = -1;
 }
 
@@ -243,11 +245,10 @@ tumble_end(const FuncExpr *call, Node *key)
 
 /*
  * Returns the end of the date_bin() or date_trunc() that key is; NULL as
- * below.  Without a time zone the one of the view counts, which is set
- * wherever its query is analysed.
+ * below.  Without a time zone the one of the view counts.
  */
 static Node *
-call_end(const FuncExpr *call, Node *key)
+call_end(const StreamQuery *sq, const FuncExpr *call, Node *key)
 {
 	Node	   *length = linitial(call->args);	/* interval or unit */
 	Node	   *zone;
@@ -259,7 +260,7 @@ call_end(const FuncExpr *call, Node *key)
 		case F_DATE_TRUNC_TEXT_TIMESTAMP:
 			return own_call("trunc_end", list_make2(length, key));
 		case F_DATE_TRUNC_TEXT_TIMESTAMPTZ:
-			zone = text_constant(pg_get_timezone_name(session_timezone));
+			zone = text_constant(sq->timezone);
 			return own_call("trunc_end", list_make3(length, key, zone));
 		case F_DATE_TRUNC_TEXT_TIMESTAMPTZ_TEXT:
 			zone = lthird(call->args);
@@ -274,7 +275,7 @@ call_end(const FuncExpr *call, Node *key)
  * key; NULL if it cannot be told from the start alone.
  */
 static Node *
-end_over_start(const WindowSource *source, Node *key)
+end_over_start(const StreamQuery *sq, const WindowSource *source, Node *key)
 {
 	Node	   *size;
 
@@ -286,7 +287,7 @@ end_over_start(const WindowSource *source, Node *key)
 			size = widen(analyze_window_arg(source->call, 2));
 			return is_fixed(size) ? own_call("window_end", list_make2(widen(key), size)) : NULL;
 		case WINDOW_CALL:
-			return call_end(source->call, key);
+			return call_end(sq, source->call, key);
 		default:
 			return NULL;
 	}
@@ -302,7 +303,7 @@ analyze_window_end(const StreamQuery *sq)
 		return NULL;
 	if (window.end_key >= 0)
 		return sq->keys[window.end_key].expr;
-	return end_over_start(&window.source, sq->keys[window.start_key].expr);
+	return end_over_start(sq, &window.source, sq->keys[window.start_key].expr);
 }
 
 /* Returns whether the keys tell when a window ends; see stream_query.h. */
@@ -347,7 +348,7 @@ track_end(StreamQuery *sq, const ClosingWindow *window)
 	if (source->kind != WINDOW_CALL)
 		end = window_column(sq->inner, key_inner_expr(sq, window->start_key), 2);
 	else
-		end = call_end(source->call, key_inner_expr(sq, window->start_key));
+		end = call_end(sq, source->call, key_inner_expr(sq, window->start_key));
 	if (end != NULL)
 		sq->end_column = add_hidden_column(sq, end);
 	return end != NULL;

@@ -113,6 +113,7 @@ typedef struct StreamQuery
 	QuerySession *session;		/* NULL without session() */
 	int			nwindows;		/* among the keys, of any type */
 	Oid			window_type;	/* of its bounds if it is one, else invalid */
+	char	   *timezone;		/* by which date_trunc() without one goes */
 
 	/* set by query_track_windows(): columns of the inner query, or -1 */
 	int			row_column;		/* number of the stream's row, a tid */

@@ -25,7 +25,10 @@ my $seed = int($ENV{SEED} || time());
 diag("SEED=$seed");
 srand($seed);
 
-my $node = stream_node('time_model', conf => q{
+# little memory makes large transactions go to storage by themselves
+my $memory = pick('1MB', '1MB', '64MB');
+my $node = stream_node('time_model', conf => qq{
+	stream_ext.shared_memory = '$memory'
 	track_commit_timestamp = on
 	log_statement = none
 	stream_ext.flush_interval = '200ms'
@@ -90,12 +93,12 @@ sub time_sql
 # --- rows -----------------------------------------------------------------------------
 
 # Returns SQL that writes n rows to archive and stream.  Times go up slowly,
-# most of them a little out of order, some far behind or without a place.
+# most of them up to spread out of order, some far behind or without a place.
 sub rows_sql
 {
-	my ($n) = @_;
+	my ($n, $spread) = @_;
 	my $progress = $round{progress};
-	my $spread = pick(1, 5, 30, 200);
+	$spread //= pick(1, 5, 30, 200);
 	my $future = $round{type} eq 'bigint' ? time_sql('(random() * 200)::int') : time_sql('100000');
 	$round{progress} += pick(0, 1, 5, 20);
 	my $input = pick(@{ $round{inputs} });
@@ -138,7 +141,7 @@ my %action = (
 		}
 	},
 	large => sub {
-		$node->safe_psql('postgres', next_transaction() . rows_sql(4000) . 'COMMIT;');
+		$node->safe_psql('postgres', next_transaction() . rows_sql(pick(2000, 10_000), 1500) . 'COMMIT;');
 		note_commits($round{txn});
 	},
 	aborted => sub {
@@ -308,6 +311,7 @@ for my $number (1 .. $rounds)
 			diag(join(', ', @log) . "\n" . $node->safe_psql('postgres',
 				"SELECT v::text, pg_get_viewdef('$view'::regclass) FROM model.view v WHERE name = '$view'")) if !$ok;
 		}
+		diag($node->safe_psql('postgres', q{SELECT sum(oversize_transactions) || ' transactions for storage' FROM pg_stat_stream_view}));
 		is($node->safe_psql('postgres', q{SELECT string_agg(viewname || ': ' || state, ', ') FROM pg_stat_stream_view
 			WHERE state <> 'running'}), '', 'every view is running');
 		$node->safe_psql('postgres', "DROP TABLE events_$number CASCADE");

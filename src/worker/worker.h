@@ -53,6 +53,7 @@ typedef struct WorkerView
 	Oid			viewid;
 	MemoryContext context;		/* owns everything below */
 	ViewCatalog *catalog;
+	MemoryContext catalog_context;	/* of catalog, once it was replaced */
 	ViewControl *control;
 
 	/* rebuilt when the view or something it uses changes */

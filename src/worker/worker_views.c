@@ -471,10 +471,15 @@ static void
 worker_view_update(StreamWorker *worker, WorkerView *view, const ViewCatalog *now)
 {
 	ViewState	before = view->catalog->state;
-	MemoryContext old = MemoryContextSwitchTo(view->context);
+	MemoryContext context = AllocSetContextCreate(view->context, "stream view catalog",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
 
 	view->catalog = worker_view_copy_catalog(now);
 	MemoryContextSwitchTo(old);
+	if (view->catalog_context != NULL)
+		MemoryContextDelete(view->catalog_context);
+	view->catalog_context = context;
 	view->stale = true;
 	worker_view_take_watermark(view);
 	if (now->state == VIEW_RUNNING && before == VIEW_LAGGING)

@@ -9,6 +9,8 @@
  */
 #include "postgres.h"
 
+#include "utils/memutils.h"
+
 #include "compat.h"
 #include "worker/session_book.h"
 #include "worker/worker.h"
@@ -37,10 +39,12 @@ sessions_begin(WorkerView *view)
 		return;
 	if (view->sessions == NULL)
 	{
-		book = session_book_create(view->query, view->desc, view->context);
+		/* an error on the way leaves nothing behind */
+		book = session_book_create(view->query, view->desc, CurTransactionContext);
 		session_book_set_lateness(book, view->late_rule->lateness);
 		session_book_load(book, view->catalog, view->query,
 						  generation_applied_lsn(view->writer), view->watermark.watermark);
+		session_book_keep(book, view->context);
 		view->sessions = book;
 	}
 	view->late_rule->sessions = view->sessions;

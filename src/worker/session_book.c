@@ -93,11 +93,11 @@ session_book_create(const StreamQuery *query, GroupDesc *desc, MemoryContext par
 	return book;
 }
 
-/* Frees the book. */
+/* Makes the book live as long as parent. */
 void
-session_book_free(SessionBook *book)
+session_book_keep(SessionBook *book, MemoryContext parent)
 {
-	MemoryContextDelete(book->context);
+	MemoryContextSetParent(book->context, parent);
 }
 
 /* Sets the lateness. */
@@ -420,11 +420,4 @@ session_book_moved_outside(const SessionBook *book)
 			return true;
 	}
 	return false;
-}
-
-/* Returns the memory in use. */
-Size
-session_book_bytes(const SessionBook *book)
-{
-	return MemoryContextMemAllocated(book->context, true);
 }

@@ -24,7 +24,9 @@ typedef struct SessionMark
 
 extern SessionBook *session_book_create(const StreamQuery *query, GroupDesc *desc,
 										MemoryContext parent);
-extern void session_book_free(SessionBook *book);
+
+/* Makes the book live as long as parent: it is complete. */
+extern void session_book_keep(SessionBook *book, MemoryContext parent);
 
 /* The lateness may change from one attempt to the next. */
 extern void session_book_set_lateness(SessionBook *book, int64 lateness);
@@ -59,7 +61,5 @@ extern void session_book_forget_moves(SessionBook *book);
 
 /* Whether some part that has moved is known outside of this attempt's scratch. */
 extern bool session_book_moved_outside(const SessionBook *book);
-
-extern Size session_book_bytes(const SessionBook *book);
 
 #endif							/* STREAM_EXT_SESSION_BOOK_H */

@@ -55,8 +55,8 @@ my %query = (
 	by_note => q{SELECT note, sum(seq::numeric) AS total, avg(seq) AS mean, stddev(key) AS spread, min(ts) AS first
 		FROM %s WHERE key < 40 GROUP BY note HAVING count(*) > 1},
 	# a row goes to a pane, which the flush turns into 16 windows, and a reader of memory too
-	by_hop => q{SELECT w.window_start, key % 5 AS key, count(*) AS n, sum(v) AS total, max(note) AS last
-		FROM %s, hop(ts, '1 minute', '15 minutes 30 seconds') w GROUP BY w.window_start, key % 5},
+	by_hop => q{SELECT w.window_start, key %% 5 AS key, count(*) AS n, sum(v) AS total, max(note) AS last
+		FROM %s, hop(ts, '1 minute', '15 minutes 30 seconds') w GROUP BY w.window_start, key %% 5},
 	# fragments that are joined when they are read
 	by_session => q{SELECT s.window_start, s.window_end, key, count(*) AS n, sum(v) AS total, max(note) AS last
 		FROM %s, session(ts, '5 seconds') s GROUP BY 1, 2, 3},

@@ -189,6 +189,8 @@ flush_move_sessions(FlushWriter *writer, const StreamQuery *query,
 
 	for (int i = 0; i < nmoves; i++)
 	{
+		if (!moves[i].outside)
+			continue;
 		move_session(writer, query, &moves[i], quarantined);
 		MemoryContextReset(context);
 	}

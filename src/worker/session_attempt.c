@@ -54,17 +54,12 @@ sessions_begin(WorkerView *view)
 void
 sessions_end(WorkerView *view, bool done)
 {
-	const SessionMark start = {0, 0};
-
 	if (view->sessions == NULL)
 		return;
 	if (done)
 		session_book_commit(view->sessions);
 	else
-	{
-		session_book_rollback(view->sessions, start);
-		session_book_forget_moves(view->sessions);
-	}
+		session_book_abort(view->sessions);
 }
 
 /* Says whether the attempt must go to storage; see worker.h. */
@@ -86,5 +81,5 @@ sessions_move_stored(WorkerView *view, FlushWriter *writer, uint64 *quarantined)
 		return;
 	moves = session_book_moves(view->sessions, start, &nmoves);
 	flush_move_sessions(writer, view->query, moves, nmoves, quarantined);
-	session_book_forget_moves(view->sessions);
+	session_book_spilled(view->sessions);
 }

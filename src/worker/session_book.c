@@ -67,6 +67,7 @@ struct SessionBook
 	SessionMove *moves;
 	uint32		nmoves;
 	uint32		moves_size;
+	bool		spilled;		/* parts of this attempt are in storage, too */
 };
 
 /* Makes an empty book. */
@@ -271,7 +272,7 @@ book_move(SessionBook *book, const BookEntry *entry, const SessionRelabel *relab
 	move->isnull = palloc(sizeof(bool) * Max(book->nkeys, 1));
 	group_copy_some_keys(book->desc, book->nkeys, entry->keys, entry->isnull, move->keys);
 	memcpy(move->isnull, entry->isnull, sizeof(bool) * book->nkeys);
-	move->outside = relabel->born < book->attempt;
+	move->outside = book->spilled || relabel->born < book->attempt;
 	MemoryContextSwitchTo(old);
 }
 
@@ -377,6 +378,25 @@ session_book_rollback(SessionBook *book, SessionMark mark)
 	book->serial++;
 }
 
+/* Forgets what has moved. */
+static void
+forget_moves(SessionBook *book)
+{
+	book->nmoves = 0;
+	MemoryContextReset(book->moves_context);
+}
+
+/* Takes back what the attempt has written. */
+void
+session_book_abort(SessionBook *book)
+{
+	const SessionMark start = {0, 0};
+
+	session_book_rollback(book, start);
+	forget_moves(book);
+	book->spilled = false;
+}
+
 /* Keeps what the attempt has written; see session_book.h. */
 void
 session_book_commit(SessionBook *book)
@@ -386,7 +406,8 @@ session_book_commit(SessionBook *book)
 	book->nlogged = 0;
 	book->serial++;
 	book->attempt++;
-	session_book_forget_moves(book);
+	forget_moves(book);
+	book->spilled = false;
 	if (book->nentries >= book->sweep_at)
 	{
 		book_rebuild(book);
@@ -402,12 +423,12 @@ session_book_moves(const SessionBook *book, SessionMark since, int *nmoves)
 	return book->moves + since.nmoves;
 }
 
-/* Forgets what has moved: it is done. */
+/* Notes that storage has everything; see session_book.h. */
 void
-session_book_forget_moves(SessionBook *book)
+session_book_spilled(SessionBook *book)
 {
-	book->nmoves = 0;
-	MemoryContextReset(book->moves_context);
+	forget_moves(book);
+	book->spilled = true;
 }
 
 /* Says whether something known outside has moved. */

@@ -55,9 +55,14 @@ extern void session_book_rollback(SessionBook *book, SessionMark mark);
 /* The attempt has finished: what it wrote stays, and what was begun is known outside. */
 extern void session_book_commit(SessionBook *book);
 
-/* What has moved since a mark and was not forgotten; valid until the next take, rollback or forget. */
+/* The attempt has failed: everything it wrote is taken back. */
+extern void session_book_abort(SessionBook *book);
+
+/* What has moved since a mark, and since the last spill; valid until the next take, rollback or spill. */
 extern const SessionMove *session_book_moves(const SessionBook *book, SessionMark since, int *nmoves);
-extern void session_book_forget_moves(SessionBook *book);
+
+/* The scratch is in storage now, with all that has moved: what moves next is known there. */
+extern void session_book_spilled(SessionBook *book);
 
 /* Whether some part that has moved is known outside of this attempt's scratch. */
 extern bool session_book_moved_outside(const SessionBook *book);

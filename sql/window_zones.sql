@@ -43,9 +43,8 @@ CREATE TABLE starts AS
 
 -- random instants, half of them near a change of the clocks
 CREATE TABLE changes AS
-  SELECT zone, array_agg(ts) AS at
-    FROM (SELECT zone, ts, local - lag(local) OVER (PARTITION BY zone ORDER BY ts) AS moved FROM clocks) c
-   WHERE moved <> interval '15 minutes'
+  SELECT zone, array_agg(ts ORDER BY ts) AS at FROM clocks
+   WHERE local - (ts - interval '15 minutes') AT TIME ZONE zone <> interval '15 minutes'
    GROUP BY zone;
 SELECT zone, cardinality(at) AS changes FROM changes ORDER BY zone;
 CREATE TABLE instants AS

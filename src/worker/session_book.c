@@ -51,7 +51,9 @@ struct SessionBook
 	SessionRule rule;
 	int64		next_label;
 	uint64		attempt;		/* number, from 1 */
-	int64		watermark;		/* newest seen */
+	int64		watermark;		/* newest that finished attempts have seen */
+	int64		attempt_watermark;	/* newest of this one, which may be made
+									 * anew */
 
 	BookEntry **buckets;
 	uint32		nbuckets;
@@ -88,7 +90,7 @@ session_book_create(const StreamQuery *query, GroupDesc *desc, MemoryContext par
 	book->attempt = 1;
 	book->serial = 1;
 	book->sweep_at = SWEEP_ENTRIES;
-	book->watermark = PG_INT64_MIN;
+	book->watermark = book->attempt_watermark = PG_INT64_MIN;
 	book->nbuckets = INITIAL_ENTRIES * 2;
 	book->buckets = MemoryContextAllocZero(context, sizeof(BookEntry *) * book->nbuckets);
 	return book;
@@ -243,11 +245,13 @@ book_log(SessionBook *book, BookEntry *entry)
 			palloc(sizeof(BookLog) * book->log_size) :
 			repalloc_huge(book->log, sizeof(BookLog) * book->log_size);
 	}
-	log = &book->log[book->nlogged++];
+	log = &book->log[book->nlogged];
 	log->entry = entry;
 	log->started = entry->started;
 	log->logged = entry->logged;
 	session_set_copy(&log->set, &entry->set);
+	/* now that nothing can fail any more */
+	book->nlogged++;
 	entry->logged = book->serial;
 }
 
@@ -265,7 +269,7 @@ book_move(SessionBook *book, const BookEntry *entry, const SessionRelabel *relab
 			palloc(sizeof(SessionMove) * book->moves_size) :
 			repalloc_huge(book->moves, sizeof(SessionMove) * book->moves_size);
 	}
-	move = &book->moves[book->nmoves++];
+	move = &book->moves[book->nmoves];
 	MemoryContextSwitchTo(book->moves_context);
 	move->relabel = *relabel;
 	move->keys = palloc(sizeof(Datum) * Max(book->nkeys, 1));
@@ -273,6 +277,7 @@ book_move(SessionBook *book, const BookEntry *entry, const SessionRelabel *relab
 	group_copy_some_keys(book->desc, book->nkeys, entry->keys, entry->isnull, move->keys);
 	memcpy(move->isnull, entry->isnull, sizeof(bool) * book->nkeys);
 	move->outside = book->spilled || relabel->born < book->attempt;
+	book->nmoves++;
 	MemoryContextSwitchTo(old);
 }
 
@@ -287,7 +292,7 @@ session_book_take(SessionBook *book, const Datum *keys, const bool *isnull,
 	MemoryContext old = MemoryContextSwitchTo(book->context);
 
 	book_log(book, entry);
-	book->watermark = Max(book->watermark, watermark);
+	book->attempt_watermark = Max(book->attempt_watermark, watermark);
 	if (!entry->started)
 	{
 		session_set_free(&entry->set);
@@ -329,7 +334,7 @@ session_book_load(SessionBook *book, const ViewCatalog *view, const StreamQuery 
 
 	Assert(book->nlogged == 0);
 	book->next_label = Max(book->next_label, (int64) position);
-	book->watermark = watermark;
+	book->watermark = book->attempt_watermark = watermark;
 	for (;;)
 	{
 		for (uint32 i = 0; i < book->nbuckets; i++)
@@ -375,6 +380,12 @@ session_book_rollback(SessionBook *book, SessionMark mark)
 		log->entry->logged = log->logged;
 	}
 	book->nmoves = mark.nmoves;
+
+	/*
+	 * pieces of one attempt are taken back, too: the rows after them see it
+	 * again
+	 */
+	book->attempt_watermark = book->watermark;
 	book->serial++;
 }
 
@@ -404,6 +415,7 @@ session_book_commit(SessionBook *book)
 	for (uint32 i = 0; i < book->nlogged; i++)
 		session_set_free(&book->log[i].set);
 	book->nlogged = 0;
+	book->watermark = book->attempt_watermark;
 	book->serial++;
 	book->attempt++;
 	forget_moves(book);

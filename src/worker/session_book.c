@@ -10,7 +10,8 @@
  * more WAL than one byte, so that they never catch up with the positions to
  * come; and they need only differ among sessions of one key near each other.
  *
- * Memory: about 150 bytes a key with an open session, 32 for each further one.
+ * Memory: 300 to 400 bytes a key with an open session and a short key, the log
+ * of the largest attempt included; closed ones stay until the next sweep.
  */
 #include "postgres.h"
 

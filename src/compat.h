@@ -10,6 +10,11 @@
 #include "postgres.h"
 #include "fmgr.h"
 
+/* 16 took the macros for variable-length values out of postgres.h. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /*
  * We build with -fvisibility=hidden, so that nothing but SQL functions and
  * bgworker entry points leaves the library.  PostgreSQL 15 has no visibility

@@ -342,9 +342,11 @@ sub run_load
 	disturb();
 	sleep(rand(1));
 	append_to_file($stop_file, "stop\n");
+	attempt($node, 'postgres', 'SELECT true');
+	# readers may wait for a flush
+	disarm_flushes();
 	waitpid($_, 0) for @pids;
 	attempt($node, 'postgres', 'SELECT true');
-	disarm_flushes();
 	attempt($node, 'postgres', "SELECT stream_resume('$_')") for @views;
 	return join(', then ', @chosen);
 }

@@ -324,28 +324,41 @@ feeds_work_common(StreamWorker *worker)
 	return run != NULL || feed_read_lsn(worker->feed) > before;
 }
 
-/* The view has caught up: it reads with everybody again. */
+/*
+ * Takes note that a view has caught up.  It reads with everybody again, unless
+ * it waits for the end of a transaction that everybody's feed never saw begin:
+ * it goes on with its own feed then, but does not lag.
+ */
 static void
-feeds_join(StreamWorker *worker, WorkerView *view)
+feeds_caught_up(StreamWorker *worker, WorkerView *view)
 {
-	feed_close(view->catchup);
-	view->catchup = NULL;
+	if (feeds_in_step(worker, view))
+	{
+		feed_close(view->catchup);
+		view->catchup = NULL;
+	}
 	if (view->catalog->state == VIEW_LAGGING)
 		worker_view_set_state(worker, view, VIEW_RUNNING, NULL);
 }
 
-/* Reads and applies one run of a view's own feed. Returns false if the view cannot go on. */
+/*
+ * Reads and applies one run of a view's own feed.  Returns false if the view
+ * cannot go on; *moved says whether there was anything to read.
+ */
 static bool
-feeds_catch_up_step(StreamWorker *worker, WorkerView *view)
+feeds_catch_up_step(StreamWorker *worker, WorkerView *view, bool *moved)
 {
 	Run		   *run;
+	XLogRecPtr	before;
 	bool		applied = true;
 
 	if (view->catchup == NULL)
 		view->catchup = feed_open(worker->dbid, view->restart_lsn,
 								  generation_applied_lsn(view->writer),
 								  (Size) guc_work_memory_kb * 1024, view->context);
+	before = feed_read_lsn(view->catchup);
 	run = run_collect(view->catchup, READ_SLICE_BYTES, worker->run_context);
+	*moved = run != NULL || feed_read_lsn(view->catchup) > before;
 	if (run != NULL)
 	{
 		feeds_wait_visible(worker, run);
@@ -370,10 +383,14 @@ static bool
 feeds_catch_up(StreamWorker *worker, WorkerView *view)
 {
 	volatile bool moved = false;
+	volatile bool goes_on = false;
 
 	PG_TRY();
 	{
-		moved = feeds_catch_up_step(worker, view);
+		bool		any = false;
+
+		goes_on = feeds_catch_up_step(worker, view, &any);
+		moved = goes_on && any;
 	}
 	PG_CATCH();
 	{
@@ -388,8 +405,9 @@ feeds_catch_up(StreamWorker *worker, WorkerView *view)
 	}
 	PG_END_TRY();
 
-	if (moved && feeds_in_step(worker, view))
-		feeds_join(worker, view);
+	if (goes_on && view->catchup != NULL &&
+		generation_applied_lsn(view->writer) >= worker->applied_lsn)
+		feeds_caught_up(worker, view);
 	control_progress(worker->control);
 	return moved;
 }

@@ -80,5 +80,21 @@ $locker->quit;
 wait_until($node, state_of('named'), 'running');
 oracle_ok($node, 'SELECT * FROM named', $named, 'a view that could not be loaded at first catches up');
 
+# --- a view with a feed of its own falls behind and catches up -----------------
+$node->safe_psql('postgres', 'BEGIN; ' . writes(100) . "; PREPARE TRANSACTION 'older'");
+$node->safe_psql('postgres', "SELECT stream_sync(); SELECT stream_pause('named')");
+restart_worker();
+$node->safe_psql('postgres', "SELECT stream_resume('named'); SELECT stream_sync()");
+$locker = $node->background_psql('postgres');
+$locker->query_safe('BEGIN; LOCK TABLE dim IN ACCESS EXCLUSIVE MODE');
+$node->safe_psql('postgres', writes(100));
+wait_until($node, state_of('named'), 'lagging');
+$locker->query_safe('COMMIT');
+$locker->quit;
+wait_until($node, state_of('named'), 'running');
+oracle_ok($node, 'SELECT * FROM named', $named, 'a view is not behind because an old transaction is open');
+$node->safe_psql('postgres', "COMMIT PREPARED 'older'");
+oracle_ok($node, 'SELECT * FROM named', $named, '... and gets that as well');
+
 $node->stop;
 done_testing();

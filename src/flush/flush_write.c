@@ -206,6 +206,10 @@ table_writer_begin_lookups(TableWriter *table)
 
 /*
  * Reads the stored row of a group into table->found; false if there is none.
+ *
+ * Where an old transaction keeps the group's dead versions alive, the newest
+ * is likely the one furthest in the table, and the index has them in that
+ * order: from its end, few of them are looked at in vain.
  */
 static bool
 table_writer_lookup(TableWriter *table, MinimalTuple tuple)
@@ -226,7 +230,7 @@ table_writer_lookup(TableWriter *table, MinimalTuple tuple)
 			key->sk_flags |= SK_ISNULL | SK_SEARCHNULL;
 	}
 	index_rescan(table->scan, table->scan_keys, nkeys, NULL, 0);
-	return index_getnext_slot(table->scan, ForwardScanDirection, table->found);
+	return index_getnext_slot(table->scan, BackwardScanDirection, table->found);
 }
 
 /*

@@ -43,7 +43,8 @@ static void write_entries(FlushWriter *writer, FlushEntry *entries, uint32 nentr
  * Opens storage for writing.
  */
 FlushWriter *
-flush_begin(const ViewCatalog *view, GroupDesc *desc, const ViewPosition *position)
+flush_begin(const ViewCatalog *view, GroupDesc *desc, RowPlaces *places,
+			const ViewPosition *position)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "flush writer",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -54,6 +55,7 @@ flush_begin(const ViewCatalog *view, GroupDesc *desc, const ViewPosition *positi
 
 	writer->view = view;
 	writer->desc = desc;
+	writer->places = places;
 	writer->position = *position;
 	writer->far_future = clock_now() + FAR_FUTURE_US;
 	writer->nkeys = desc->nkeys;

@@ -9,6 +9,7 @@
 #define STREAM_EXT_FLUSH_H
 
 #include "catalog/view_catalog.h"
+#include "flush/row_places.h"
 #include "query/stream_query.h"
 #include "state/group.h"
 #include "window/session_set.h"
@@ -32,8 +33,12 @@ extern void storage_check_options(const ContinuousOptions *options, bool has_win
 
 typedef struct FlushWriter FlushWriter;
 
-/* Opens storage for writing.  Position is the view's (for "windows never flushed"). */
-extern FlushWriter *flush_begin(const ViewCatalog *view, GroupDesc *desc, const ViewPosition *position);
+/*
+ * Opens storage for writing.  Position is the view's (for "windows never
+ * flushed"), places are what earlier writers learned.
+ */
+extern FlushWriter *flush_begin(const ViewCatalog *view, GroupDesc *desc, RowPlaces *places,
+								const ViewPosition *position);
 
 /*
  * Adds groups to storage, those of panes as groups of their windows: sorted by partition and key; new ones inserted in

@@ -5,6 +5,8 @@
 #define STREAM_EXT_FLUSH_PRIVATE_H
 
 #include "executor/tuptable.h"
+#include "utils/relcache.h"
+#include "utils/snapshot.h"
 #include "utils/sortsupport.h"
 
 #include "flush/flush.h"
@@ -39,6 +41,7 @@ struct FlushWriter
 	GroupDesc  *desc;
 	ViewPosition position;		/* as it will be written */
 	PartitionMap *partitions;	/* NULL without a window */
+	RowPlaces  *places;			/* of the view; outlives the writer */
 	int64		far_future;		/* windows from here on do not move max_window */
 
 	/* what storage held at the last flush_settle() */
@@ -92,6 +95,13 @@ extern void flush_sort_prepare(FlushWriter *writer, FlushEntry *entry, uint32 nu
 
 /* By slot, then index order. Runs comparison functions of the key types. */
 extern void flush_sort(FlushWriter *writer, FlushEntry *entries, uint32 nentries);
+
+/* row_lookup.c: the stored rows of groups, in one table. Runs user code. */
+typedef struct RowLookup RowLookup;
+extern RowLookup *row_lookup_begin(FlushWriter *writer, Relation rel, Relation index, Snapshot snapshot);
+extern TupleTableSlot *row_lookup_find(RowLookup *lookup, MinimalTuple group);
+extern void row_lookup_moved(RowLookup *lookup, const ItemPointerData * tid);
+extern void row_lookup_end(RowLookup *lookup);
 
 /* flush_write.c: entries of one slot, sorted. Runs user code, may fail on any of them. */
 extern void flush_write(FlushWriter *writer, Oid relid, FlushEntry *entries, uint32 nentries);

@@ -2,11 +2,12 @@
  * flush_write.c - writing the sorted groups of one table.
  *
  * New groups go in with table_multi_insert, a few hundred at a time, followed
- * by their index entries in index order.  Known ones are looked up through
- * the storage index, combined with what is stored and updated (HOT, as keys
- * never change).  "Known" is decided by the caller from the position; a group
- * that was called new by mistake makes a second row, which the view sums, so
- * that the rule needs to be fast, not perfect.
+ * by their index entries in index order.  Known ones are looked up where they
+ * were written last, or else through the storage index, combined with what is
+ * stored and updated (HOT, as keys never change).  "Known" is decided by the
+ * caller from the position; a group that was called new by mistake makes a
+ * second row, which the view sums, so that the rule needs to be fast, not
+ * perfect.
  *
  * The writer is alone: nobody else changes storage rows, so a concurrent
  * update is an error.
@@ -17,13 +18,11 @@
 #include "postgres.h"
 #include "compat.h"
 
-#include "access/genam.h"
 #include "access/heapam.h"
-#include "access/nbtree.h"
-#include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_am.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "utils/lsyscache.h"
@@ -52,9 +51,7 @@ typedef struct TableWriter
 
 	Snapshot	snapshot;		/* sees earlier writes of this transaction */
 	Relation	key_index;		/* NULL if the view has no keys */
-	IndexScanDesc scan;			/* NULL until the first look-up */
-	ScanKey		scan_keys;
-	TupleTableSlot *found;
+	RowLookup  *lookup;			/* NULL until the first look-up */
 	TupleTableSlot *update;
 } TableWriter;
 
@@ -178,80 +175,17 @@ table_writer_add(TableWriter *table, MinimalTuple tuple)
 }
 
 /*
- * Prepares look-ups through the storage index.
+ * Returns the stored row of a group, or NULL if there is none.
  */
-static void
-table_writer_begin_lookups(TableWriter *table)
+static TupleTableSlot *
+table_writer_find(TableWriter *table, MinimalTuple tuple)
 {
-	int			nkeys = table->writer->nkeys;
-
-	table->found = table_slot_create(table->rel, NULL);
-	table->update = MakeSingleTupleTableSlot(RelationGetDescr(table->rel), &TTSOpsVirtual);
-	table->scan_keys = palloc0(sizeof(ScanKeyData) * Max(nkeys, 1));
-	for (int i = 0; i < nkeys; i++)
+	if (table->lookup == NULL)
 	{
-		Relation	index = table->key_index;
-		Oid			type = index->rd_opcintype[i];
-		Oid			equal = get_opfamily_member(index->rd_opfamily[i], type, type,
-												BTEqualStrategyNumber);
-
-		if (!OidIsValid(equal))
-			elog(ERROR, "storage index column %d has no equality operator", i + 1);
-		ScanKeyEntryInitialize(&table->scan_keys[i], 0, i + 1, BTEqualStrategyNumber,
-							   InvalidOid, index->rd_indcollation[i],
-							   get_opcode(equal), (Datum) 0);
-	}
-	table->scan = compat_index_beginscan(table->rel, table->key_index, table->snapshot, nkeys);
-}
-
-/*
- * Reads the stored row of a group into table->found; false if there is none.
- *
- * Where an old transaction keeps the group's dead versions alive, the newest
- * is likely the one furthest in the table, and the index has them in that
- * order: from its end, few of them are looked at in vain.
- */
-static bool
-table_writer_lookup(TableWriter *table, MinimalTuple tuple)
-{
-	int			nkeys = table->writer->nkeys;
-
-	if (table->scan == NULL)
-		table_writer_begin_lookups(table);
-
-	for (int i = 0; i < nkeys; i++)
-	{
-		ScanKey		key = &table->scan_keys[i];
-		bool		isnull;
-
-		key->sk_argument = flush_entry_key(table->writer, tuple, i, &isnull);
-		key->sk_flags &= ~(SK_ISNULL | SK_SEARCHNULL);
-		if (isnull)
-			key->sk_flags |= SK_ISNULL | SK_SEARCHNULL;
-	}
-	index_rescan(table->scan, table->scan_keys, nkeys, NULL, 0);
-	return index_getnext_slot(table->scan, BackwardScanDirection, table->found);
-}
-
-/*
- * Reads the only row of a view without keys; false if there is none yet.
- */
-static bool
-table_writer_lookup_single(TableWriter *table)
-{
-	TableScanDesc scan = table_beginscan(table->rel, table->snapshot, 0, NULL);
-	bool		found;
-
-	if (table->found == NULL)
-	{
-		table->found = table_slot_create(table->rel, NULL);
+		table->lookup = row_lookup_begin(table->writer, table->rel, table->key_index, table->snapshot);
 		table->update = MakeSingleTupleTableSlot(RelationGetDescr(table->rel), &TTSOpsVirtual);
 	}
-	found = table_scan_getnextslot(scan, ForwardScanDirection, table->found);
-	if (found)
-		ExecMaterializeSlot(table->found);
-	table_endscan(scan);
-	return found;
+	return row_lookup_find(table->lookup, tuple);
 }
 
 /*
@@ -272,11 +206,11 @@ combine_partial(const FlushWriter *writer, int number, Datum *values, bool *isnu
 }
 
 /*
- * Replaces the row in table->found by its combination with a group.  The
- * stored row's keys stay as they are, so that the update can be HOT.
+ * Replaces a stored row by its combination with a group.  The stored row's
+ * keys stay as they are, so that the update can be HOT.
  */
 static void
-table_writer_combine(TableWriter *table, MinimalTuple tuple)
+table_writer_combine(TableWriter *table, TupleTableSlot *found, MinimalTuple tuple)
 {
 	FlushWriter *writer = table->writer;
 	TupleTableSlot *update = table->update;
@@ -288,10 +222,10 @@ table_writer_combine(TableWriter *table, MinimalTuple tuple)
 	added.t_len = tuple->t_len + MINIMAL_TUPLE_OFFSET;
 	added.t_data = (HeapTupleHeader) ((char *) tuple - MINIMAL_TUPLE_OFFSET);
 
-	slot_getallattrs(table->found);
+	slot_getallattrs(found);
 	ExecClearTuple(update);
-	memcpy(update->tts_values, table->found->tts_values, natts * sizeof(Datum));
-	memcpy(update->tts_isnull, table->found->tts_isnull, natts * sizeof(bool));
+	memcpy(update->tts_values, found->tts_values, natts * sizeof(Datum));
+	memcpy(update->tts_isnull, found->tts_isnull, natts * sizeof(bool));
 	for (int i = 0; i < writer->desc->naggregates; i++)
 	{
 		bool		isnull;
@@ -302,10 +236,11 @@ table_writer_combine(TableWriter *table, MinimalTuple tuple)
 	}
 	ExecStoreVirtualTuple(update);
 
-	compat_simple_table_tuple_update(table->rel, &table->found->tts_tid, update,
+	compat_simple_table_tuple_update(table->rel, &found->tts_tid, update,
 									 table->snapshot, &update_indexes);
 	if (update_indexes != TU_None && table->result->ri_NumIndices > 0)
 		compat_insert_index_tuples(table->result, update, table->estate, update_indexes);
+	row_lookup_moved(table->lookup, &update->tts_tid);
 	ResetPerTupleExprContext(table->estate);
 	ExecClearTuple(update);
 	MemoryContextSwitchTo(old);
@@ -319,11 +254,9 @@ static void
 table_writer_close(TableWriter *table)
 {
 	table_writer_insert_buffered(table);
-	if (table->scan != NULL)
-		index_endscan(table->scan);
-	if (table->found != NULL)
+	if (table->lookup != NULL)
 	{
-		ExecDropSingleTupleTableSlot(table->found);
+		row_lookup_end(table->lookup);
 		ExecDropSingleTupleTableSlot(table->update);
 	}
 	for (int i = 0; table->buffer != NULL && i < INSERT_BUFFER_ROWS; i++)
@@ -353,13 +286,11 @@ flush_write(FlushWriter *writer, Oid relid, FlushEntry *entries, uint32 nentries
 	for (uint32 i = 0; i < nentries; i++)
 	{
 		MinimalTuple tuple = entries[i].tuple;
+		TupleTableSlot *found = entries[i].is_new ? NULL : table_writer_find(table, tuple);
 
 		Assert(entries[i].slot == entries[0].slot);
-		if (entries[i].is_new)
-			table_writer_add(table, tuple);
-		else if (writer->nkeys > 0 ? table_writer_lookup(table, tuple) :
-				 table_writer_lookup_single(table))
-			table_writer_combine(table, tuple);
+		if (found != NULL)
+			table_writer_combine(table, found, tuple);
 		else
 			table_writer_add(table, tuple);
 	}

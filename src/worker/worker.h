@@ -26,6 +26,7 @@
 #include "catalog/event_time.h"
 #include "catalog/owner.h"
 #include "catalog/view_catalog.h"
+#include "flush/row_places.h"
 #include "query/stream_query.h"
 #include "shared/control.h"
 #include "state/generation.h"
@@ -68,6 +69,7 @@ typedef struct WorkerView
 
 	GenerationWriter *writer;
 	Scratch    *scratch;
+	RowPlaces  *places;			/* in storage */
 
 	EventTimeHistory *event_time;	/* of its stream, or NULL */
 	uint64		event_time_generation;	/* of the catalog, when it was loaded */

@@ -392,6 +392,7 @@ worker_view_create(StreamWorker *worker, ViewCatalog *catalog, MemoryContext con
 	watermark_copy(&view->watermark, &position.watermark);
 	watermark_copy(&view->sealed_watermark, &position.watermark);
 	view->last_flush = clock_real();
+	view->places = row_places_create(context);
 	view->dead_letter_context = AllocSetContextCreate(context, "stream dead letters",
 													  ALLOCSET_SMALL_SIZES);
 	pg_atomic_write_u32(&control->state, catalog->state);

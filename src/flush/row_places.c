@@ -6,11 +6,12 @@
  * updated n times meanwhile costs n look-ups of n versions.  Who updated it
  * last knows the place of the only version that counts.
  *
- * The places are hints: a table with one entry for a hash, the later group
- * taking the place of the earlier.  Nothing has to be undone when a transaction
- * fails, and nothing to be told when a table is vacuumed or rewritten.
+ * The places are hints, by a hash of table and group.  Nothing has to be undone
+ * when a transaction fails, nothing to be told when a table is vacuumed or
+ * rewritten, and when there are too many, all are forgotten.
  *
- * Memory: 12 bytes a group in a context of its own, doubling up to the bound.
+ * Memory: 12 bytes a group, and the free entries of a hash table, in a context
+ * of its own.
  */
 #include "postgres.h"
 
@@ -24,17 +25,27 @@
 typedef struct RowPlace
 {
 	uint32		hash;			/* of table and group */
-	ItemPointerData tid;		/* invalid: free */
+	ItemPointerData tid;
+	char		status;
 } RowPlace;
 
 StaticAssertDecl(sizeof(RowPlace) == 12, "a place is kept for each of many groups");
 
+#define SH_PREFIX place_table
+#define SH_ELEMENT_TYPE RowPlace
+#define SH_KEY_TYPE uint32
+#define SH_KEY hash
+#define SH_HASH_KEY(table, key) (key)
+#define SH_EQUAL(table, a, b) ((a) == (b))
+#define SH_SCOPE static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
 struct RowPlaces
 {
 	MemoryContext context;
-	RowPlace   *places;			/* size of them, a power of two; or NULL */
-	uint32		size;
-	uint32		used;
+	place_table_hash *table;	/* NULL: no place is known */
 };
 
 /* Makes an empty memory; see row_places.h. */
@@ -49,37 +60,6 @@ row_places_create(MemoryContext parent)
 	return places;
 }
 
-/* Puts a place into the table. */
-static void
-put_place(RowPlaces *places, const RowPlace *place)
-{
-	RowPlace   *entry = &places->places[place->hash & (places->size - 1)];
-
-	if (!ItemPointerIsValid(&entry->tid))
-		places->used++;
-	*entry = *place;
-}
-
-/* Makes the table larger; what it holds stays. */
-static void
-grow_places(RowPlaces *places, uint32 size)
-{
-	RowPlace   *before = places->places;
-	uint32		before_size = places->size;
-
-	places->places = MemoryContextAllocExtended(places->context, size * sizeof(RowPlace),
-												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	places->size = size;
-	places->used = 0;
-	for (uint32 i = 0; i < before_size; i++)
-	{
-		if (ItemPointerIsValid(&before[i].tid))
-			put_place(places, &before[i]);
-	}
-	if (before != NULL)
-		pfree(before);
-}
-
 /* Returns the hash of table and group. */
 static inline uint32
 place_hash(Oid relid, uint32 hash)
@@ -87,34 +67,44 @@ place_hash(Oid relid, uint32 hash)
 	return hash_combine(hash, murmurhash32(relid));
 }
 
+/* Makes sure that there is a table and room for one more place. */
+static void
+make_room(RowPlaces *places, Size max_bytes)
+{
+	/* it may double when it takes in one more */
+	if (places->table != NULL && places->table->members >= places->table->grow_threshold &&
+		places->table->size * 2 * sizeof(RowPlace) > max_bytes)
+	{
+		place_table_destroy(places->table);
+		places->table = NULL;
+	}
+	if (places->table == NULL)
+		places->table = place_table_create(places->context, FIRST_SIZE, NULL);
+}
+
 /* Notes a place; see row_places.h. */
 void
 row_places_note(RowPlaces *places, Oid relid, uint32 hash,
 				const ItemPointerData * tid, Size max_bytes)
 {
-	RowPlace	place = {.hash = place_hash(relid, hash),.tid = *tid};
+	RowPlace   *place;
+	bool		found;
 
 	Assert(ItemPointerIsValid(tid));
-	if (places->size == 0)
-		grow_places(places, FIRST_SIZE);
-	else if (places->used > places->size / 2 &&
-			 (Size) places->size * 2 * sizeof(RowPlace) <= max_bytes)
-		grow_places(places, places->size * 2);
-	put_place(places, &place);
+	make_room(places, max_bytes);
+	place = place_table_insert(places->table, place_hash(relid, hash), &found);
+	place->tid = *tid;
 }
 
 /* Finds a place; see row_places.h. */
 bool
 row_places_find(const RowPlaces *places, Oid relid, uint32 hash, ItemPointerData * tid)
 {
-	uint32		wanted = place_hash(relid, hash);
-	const RowPlace *entry;
+	const RowPlace *place = places->table == NULL ? NULL :
+	place_table_lookup(places->table, place_hash(relid, hash));
 
-	if (places->size == 0)
+	if (place == NULL)
 		return false;
-	entry = &places->places[wanted & (places->size - 1)];
-	if (entry->hash != wanted || !ItemPointerIsValid(&entry->tid))
-		return false;
-	*tid = entry->tid;
+	*tid = place->tid;
 	return true;
 }

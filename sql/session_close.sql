@@ -59,6 +59,8 @@ SELECT stream_flush('near_sessions');
 INSERT INTO near VALUES (3, 204), (NULL, 204);
 SELECT * FROM near_sessions WHERE key IN (2, 3) OR key IS NULL ORDER BY 1, 2;
 SELECT oversize_transactions FROM pg_stat_stream_view WHERE viewname = 'near_sessions';
+-- the keys 0 to 4 and NULL are in the list of open sessions
+SELECT session_keys, session_bytes BETWEEN 1000 AND 100000 AS has_bytes FROM pg_stat_stream_view WHERE viewname = 'near_sessions';
 -- one with a label and one without become one
 INSERT INTO near VALUES (4, 229);
 SELECT * FROM near_sessions WHERE key = 4 ORDER BY 2;

@@ -43,7 +43,7 @@ static void write_entries(FlushWriter *writer, FlushEntry *entries, uint32 nentr
  * Opens storage for writing.
  */
 FlushWriter *
-flush_begin(const ViewCatalog *view, GroupDesc *desc, RowPlaces *places,
+flush_begin(const ViewCatalog *view, GroupDesc *desc, TidCache *tids,
 			const ViewPosition *position)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "flush writer",
@@ -55,7 +55,7 @@ flush_begin(const ViewCatalog *view, GroupDesc *desc, RowPlaces *places,
 
 	writer->view = view;
 	writer->desc = desc;
-	writer->places = places;
+	writer->tids = tids;
 	writer->position = *position;
 	writer->far_future = clock_now() + FAR_FUTURE_US;
 	writer->nkeys = desc->nkeys;

@@ -9,7 +9,7 @@
 #define STREAM_EXT_FLUSH_H
 
 #include "catalog/view_catalog.h"
-#include "flush/row_places.h"
+#include "flush/tid_cache.h"
 #include "query/stream_query.h"
 #include "state/group.h"
 #include "window/session_set.h"
@@ -35,9 +35,9 @@ typedef struct FlushWriter FlushWriter;
 
 /*
  * Opens storage for writing.  Position is the view's (for "windows never
- * flushed"), places are what earlier writers learned.
+ * flushed"), tids are what earlier writers of any view noted.
  */
-extern FlushWriter *flush_begin(const ViewCatalog *view, GroupDesc *desc, RowPlaces *places,
+extern FlushWriter *flush_begin(const ViewCatalog *view, GroupDesc *desc, TidCache *tids,
 								const ViewPosition *position);
 
 /*

@@ -41,7 +41,7 @@ struct FlushWriter
 	GroupDesc  *desc;
 	ViewPosition position;		/* as it will be written */
 	PartitionMap *partitions;	/* NULL without a window */
-	RowPlaces  *places;			/* of the view; outlives the writer */
+	TidCache   *tids;			/* outlives the writer */
 	int64		far_future;		/* windows from here on do not move max_window */
 
 	/* what storage held at the last flush_settle() */

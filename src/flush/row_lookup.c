@@ -1,19 +1,21 @@
 /*
  * row_lookup.c - finding the stored row of a group.
  *
- * First where the view's last update left it (row_places.c), then through the
- * storage index.  A view without keys has one row, found by reading the table.
+ * First where the last update left it (tid_cache.c), then through the storage
+ * index.  A view without keys has one row, found by reading the table.
  *
- * A place is a hint: what lies there counts only if the snapshot sees it and
- * its keys are the group's.  Then it is as good as what the index would give.
+ * A cached TID is a hint: what lies there counts only if the snapshot sees it
+ * and its keys are the group's.  Then it is as good as what the index gives.
  *
  * Memory: what hash and equality functions leave goes to the writer's row
- * context, which is reset by each look-up.
+ * context, which is reset by each look-up; the index scan's own lives as long
+ * as the table is open, with what the index's comparison functions leave.
  */
 #include "postgres.h"
 #include "compat.h"
 
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/relscan.h"
 #include "access/tableam.h"
 #include "storage/bufmgr.h"
@@ -24,8 +26,8 @@
 #include "flush/flush_private.h"
 #include "guc.h"
 
-/* The places of a view's rows may take this share of the work memory. */
-#define PLACES_MEMORY_SHARE 16
+/* The cache of TIDs may take this share of the work memory. */
+#define TID_MEMORY_SHARE 8
 
 struct RowLookup
 {
@@ -34,7 +36,8 @@ struct RowLookup
 	Relation	rel;
 	Relation	index;			/* NULL if the view has no keys */
 	Snapshot	snapshot;
-	BlockNumber nblocks;		/* when it was begun: a place may be further */
+	BlockNumber nblocks;		/* when it was begun: a TID may be further */
+	BlockNumber pruned;			/* the page that was looked at last by TID */
 	IndexScanDesc scan;			/* NULL until it is needed */
 	ScanKey		scan_keys;
 	TupleTableSlot *found;
@@ -56,12 +59,14 @@ row_lookup_begin(FlushWriter *writer, Relation rel, Relation index, Snapshot sna
 	RowLookup  *lookup = palloc0(sizeof(RowLookup));
 	int			nkeys = Max(writer->nkeys, 1);
 
+	Assert(index != NULL || writer->nkeys == 0);
 	lookup->context = CurrentMemoryContext;
 	lookup->writer = writer;
 	lookup->rel = rel;
 	lookup->index = index;
 	lookup->snapshot = snapshot;
 	lookup->nblocks = RelationGetNumberOfBlocks(rel);
+	lookup->pruned = InvalidBlockNumber;
 	lookup->found = table_slot_create(rel, NULL);
 	lookup->keys = palloc(nkeys * sizeof(Datum));
 	lookup->isnull = palloc(nkeys * sizeof(bool));
@@ -141,17 +146,37 @@ find_single(RowLookup *lookup)
 }
 
 /*
- * Returns whether the row is where the group's was left.
+ * Removes dead versions from a page, as index scans do.  Otherwise there would
+ * be no room for the next version beside the row, and no update would be HOT.
+ */
+static void
+prune_page(RowLookup *lookup, BlockNumber block)
+{
+	Buffer		buffer;
+
+	if (block == lookup->pruned)
+		return;
+	lookup->pruned = block;
+	ExecClearTuple(lookup->found);	/* nobody else's pin shall be in the way */
+	buffer = ReadBuffer(lookup->rel, block);
+	heap_page_prune_opt(lookup->rel, buffer);
+	ReleaseBuffer(buffer);
+}
+
+/*
+ * Returns whether the row is where the group's was written last.
  */
 static bool
-find_by_place(RowLookup *lookup)
+find_by_tid(RowLookup *lookup)
 {
 	GroupDesc  *desc = lookup->writer->desc;
 	ItemPointerData tid;
 
-	if (!row_places_find(lookup->writer->places, RelationGetRelid(lookup->rel), lookup->hash, &tid) ||
-		ItemPointerGetBlockNumber(&tid) >= lookup->nblocks ||
-		!table_tuple_fetch_row_version(lookup->rel, &tid, lookup->snapshot, lookup->found))
+	if (!tid_cache_find(lookup->writer->tids, RelationGetRelid(lookup->rel), lookup->hash, &tid) ||
+		ItemPointerGetBlockNumber(&tid) >= lookup->nblocks)
+		return false;
+	prune_page(lookup, ItemPointerGetBlockNumber(&tid));
+	if (!table_tuple_fetch_row_version(lookup->rel, &tid, lookup->snapshot, lookup->found))
 		return false;
 	for (int i = 0; i < desc->nkeys; i++)
 		lookup->found_keys[i] = slot_getattr(lookup->found, i + 1, &lookup->found_isnull[i]);
@@ -178,7 +203,7 @@ row_lookup_find(RowLookup *lookup, MinimalTuple group)
 		lookup->keys[i] = heap_getattr(&tuple, i + 1, writer->desc->storage, &lookup->isnull[i]);
 	lookup->hash = group_hash(writer->desc, lookup->keys, lookup->isnull);
 
-	found = find_by_place(lookup) ||
+	found = find_by_tid(lookup) ||
 		(writer->nkeys > 0 ? find_by_index(lookup) : find_single(lookup));
 	MemoryContextSwitchTo(old);
 	return found ? lookup->found : NULL;
@@ -190,8 +215,9 @@ row_lookup_find(RowLookup *lookup, MinimalTuple group)
 void
 row_lookup_moved(RowLookup *lookup, const ItemPointerData * tid)
 {
-	row_places_note(lookup->writer->places, RelationGetRelid(lookup->rel), lookup->hash, tid,
-					(Size) guc_work_memory_kb * 1024 / PLACES_MEMORY_SHARE);
+	Assert(!TTS_EMPTY(lookup->found));
+	tid_cache_note(lookup->writer->tids, RelationGetRelid(lookup->rel), lookup->hash, tid,
+				   (Size) guc_work_memory_kb * 1024 / TID_MEMORY_SHARE);
 }
 
 /*

@@ -158,6 +158,8 @@ typedef struct ViewControl
 	pg_atomic_uint64 rows_late_side;
 	pg_atomic_uint64 rows_expired;
 	pg_atomic_uint64 rows_untracked;	/* of inputs over the limit */
+	pg_atomic_uint64 session_keys;	/* with open sessions: not a counter */
+	pg_atomic_uint64 session_bytes;
 	pg_atomic_uint64 batches;
 	pg_atomic_uint64 flushes;
 	pg_atomic_uint64 flush_groups;

@@ -179,6 +179,8 @@ put_view_memory(StatRow *row, ViewControl *view, char *error, int *sqlstate)
 	put(row, Int64GetDatum(groups), false);
 	put(row, Int64GetDatum(bytes), false);
 	put_count(row, &view->generations_evicted);
+	put_count(row, &view->session_keys);
+	put_count(row, &view->session_bytes);
 }
 
 /* What it wrote to storage. */

@@ -174,7 +174,7 @@ apply_begin_oversize(Attempt *attempt)
 	ViewPosition position = catalog_get_position(view->viewid, NULL);
 
 	Assert(position.lsn == generation_applied_lsn(view->writer));
-	attempt->writer = flush_begin(view->catalog, view->desc, view->places, &position);
+	attempt->writer = flush_begin(view->catalog, view->desc, view->tids, &position);
 	pg_atomic_fetch_add_u64(&view->control->oversize_transactions, 1);
 }
 

@@ -84,7 +84,7 @@ flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn,
 	owner_enter(&scope, view->catalog);
 	groups = generation_unflushed(view->writer, &ngroups);
 	owner_leave(&scope);
-	writer = flush_begin(view->catalog, view->desc, view->places, &position);
+	writer = flush_begin(view->catalog, view->desc, view->tids, &position);
 	written = flush_groups(writer, groups, ngroups, &quarantined);
 	FAULT_POINT("flush-after-groups");
 	flush_dead_letters(view);

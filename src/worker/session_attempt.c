@@ -60,6 +60,8 @@ sessions_end(WorkerView *view, bool done)
 		session_book_commit(view->sessions);
 	else
 		session_book_abort(view->sessions);
+	pg_atomic_write_u64(&view->control->session_keys, session_book_keys(view->sessions));
+	pg_atomic_write_u64(&view->control->session_bytes, session_book_bytes(view->sessions));
 }
 
 /* Says whether the attempt must go to storage; see worker.h. */

@@ -119,6 +119,20 @@ session_book_lateness(const SessionBook *book)
 	return book->rule.lateness;
 }
 
+/* Returns the number of keys in the list. */
+uint32
+session_book_keys(const SessionBook *book)
+{
+	return book->nentries;
+}
+
+/* Returns the memory that it takes. */
+Size
+session_book_bytes(const SessionBook *book)
+{
+	return MemoryContextMemAllocated(book->context, true);
+}
+
 /* Puts an entry into the first free bucket of its chain. */
 static void
 book_link(BookEntry **buckets, uint32 nbuckets, BookEntry *entry)

@@ -47,6 +47,10 @@ extern void session_book_load(SessionBook *book, const ViewCatalog *view,
 extern bool session_book_take(SessionBook *book, const Datum *keys, const bool *isnull,
 							  int64 time, int64 watermark, int64 *label);
 
+/* How large the list is: keys in it, and bytes. */
+extern uint32 session_book_keys(const SessionBook *book);
+extern Size session_book_bytes(const SessionBook *book);
+
 /* A place to go back to; session_book_here() only tells what moves from here on. */
 extern SessionMark session_book_mark(SessionBook *book);
 extern SessionMark session_book_here(const SessionBook *book);

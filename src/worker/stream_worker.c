@@ -188,6 +188,7 @@ stream_worker_create(Oid dbid)
 	worker->run_context = AllocSetContextCreate(context, "stream worker round",
 												ALLOCSET_DEFAULT_SIZES);
 	worker->catalog_generation = PG_UINT64_MAX;
+	worker->tids = tid_cache_create(context);
 	return worker;
 }
 

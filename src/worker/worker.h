@@ -26,7 +26,7 @@
 #include "catalog/event_time.h"
 #include "catalog/owner.h"
 #include "catalog/view_catalog.h"
-#include "flush/row_places.h"
+#include "flush/tid_cache.h"
 #include "query/stream_query.h"
 #include "shared/control.h"
 #include "state/generation.h"
@@ -69,7 +69,7 @@ typedef struct WorkerView
 
 	GenerationWriter *writer;
 	Scratch    *scratch;
-	RowPlaces  *places;			/* in storage */
+	TidCache   *tids;			/* the worker's */
 
 	EventTimeHistory *event_time;	/* of its stream, or NULL */
 	uint64		event_time_generation;	/* of the catalog, when it was loaded */
@@ -103,6 +103,7 @@ typedef struct StreamWorker
 	MemoryContext context;
 	MemoryContext run_context;	/* reset after each round of the loop */
 	List	   *views;			/* WorkerView */
+	TidCache   *tids;			/* of the rows that they have in storage */
 	uint64		catalog_generation; /* views are as of this */
 	Feed	   *feed;			/* of all views that are not behind */
 	XLogRecPtr	applied_lsn;	/* what it has handed on */

@@ -392,10 +392,13 @@ worker_view_create(StreamWorker *worker, ViewCatalog *catalog, MemoryContext con
 	watermark_copy(&view->watermark, &position.watermark);
 	watermark_copy(&view->sealed_watermark, &position.watermark);
 	view->last_flush = clock_real();
-	view->places = row_places_create(context);
+	view->tids = worker->tids;
 	view->dead_letter_context = AllocSetContextCreate(context, "stream dead letters",
 													  ALLOCSET_SMALL_SIZES);
 	pg_atomic_write_u32(&control->state, catalog->state);
+	/* the list is made anew when it is needed */
+	pg_atomic_write_u64(&control->session_keys, 0);
+	pg_atomic_write_u64(&control->session_bytes, 0);
 	pg_atomic_write_u64(&control->flushed_lsn, position.lsn);
 	pg_atomic_write_u64(&control->restart_lsn, position.restart_lsn);
 	return view;

@@ -250,10 +250,15 @@ flush_view(StreamWorker *worker, WorkerView *view)
 	return true;
 }
 
-/* Returns false for a while after a flush that failed. */
+/*
+ * Returns false for a while after a flush that failed.  The position of a view
+ * in a gap is the administrator's: one accepted just now must not go back.
+ */
 bool
 flush_may_try(const WorkerView *view)
 {
+	if (view->catalog->state == VIEW_GAP)
+		return false;
 	return view->flush_retry_at == 0 || clock_real() >= view->flush_retry_at;
 }
 

@@ -82,11 +82,13 @@ extern int64 retention_first_window(const ContinuousOptions *options, const Stre
 /*
  * Detaches and drops the partitions that retention has expired.  Called
  * outside any transaction; uses several of its own.  Waits for locks at most
- * lock_timeout_ms each and leaves the rest for the next call; returns false
- * if something was left.  A partition into which a session reaches from a
- * later one stays.  Requires, for sessions: nothing of the view is in memory.
+ * lock_timeout_ms each and leaves the rest for the next call.  A partition into
+ * which a session reaches from a later one stays.  Returns NULL, or the error
+ * that stands in its way, reported already, in CurrentMemoryContext.
+ *
+ * Requires, for sessions: nothing of the view is in memory.
  */
-extern bool retention_drop_expired(const ViewCatalog *view, const StreamQuery *query,
-								   int lock_timeout_ms);
+extern ErrorData *retention_drop_expired(const ViewCatalog *view, const StreamQuery *query,
+										 int lock_timeout_ms);
 
 #endif							/* STREAM_EXT_FLUSH_H */

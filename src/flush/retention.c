@@ -17,6 +17,11 @@
  *
  * Locking: SHARE UPDATE EXCLUSIVE on the range parent; ACCESS EXCLUSIVE on
  * the partition, after its last reader.  Each wait is bounded.
+ *
+ * Failure: a lock that was not to be had is left to the next call.  Other
+ * errors (an event trigger that refuses the DROP, an object that depends on a
+ * partition, a full disk) are reported and returned: the view keeps what it
+ * hides already, and the worker goes on.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -31,6 +36,7 @@
 #include "catalog/pg_inherits.h"
 #include "common/int.h"
 #include "miscadmin.h"
+#include "postmaster/interrupt.h"
 #include "storage/proc.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
@@ -243,12 +249,14 @@ take_step(const ViewCatalog *view, const StreamQuery *query, MemoryContext conte
 }
 
 /*
- * Takes steps until nothing is left; false if a lock was not to be had.
+ * Takes steps until nothing is left.  Returns the error that kept it from
+ * that, in CurrentMemoryContext, or NULL: a lock may be had next time.
  */
-static bool
+static ErrorData *
 take_all_steps(const ViewCatalog *view, const StreamQuery *query, MemoryContext context)
 {
-	bool volatile done = true;
+	MemoryContext old = CurrentMemoryContext;
+	ErrorData  *volatile error = NULL;
 
 	PG_TRY();
 	{
@@ -257,25 +265,26 @@ take_all_steps(const ViewCatalog *view, const StreamQuery *query, MemoryContext 
 	}
 	PG_CATCH();
 	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		if (error->sqlerrcode != ERRCODE_LOCK_NOT_AVAILABLE &&
-			error->sqlerrcode != ERRCODE_T_R_DEADLOCK_DETECTED)
-			PG_RE_THROW();
+		MemoryContextSwitchTo(old);
+		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE &&
+			geterrcode() != ERRCODE_T_R_DEADLOCK_DETECTED)
+		{
+			error = CopyErrorData();
+			if (!ShutdownRequestPending)
+				EmitErrorReport();
+		}
 		FlushErrorState();
 		AbortCurrentTransaction();
-		done = false;
 	}
 	PG_END_TRY();
-	return done;
+	MemoryContextSwitchTo(old);
+	return error;
 }
 
 /*
  * Detaches and drops the partitions that retention has expired.
  */
-bool
+ErrorData *
 retention_drop_expired(const ViewCatalog *view, const StreamQuery *query, int lock_timeout_ms)
 {
 	MemoryContext old = CurrentMemoryContext;
@@ -283,7 +292,7 @@ retention_drop_expired(const ViewCatalog *view, const StreamQuery *query, int lo
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "retention",
 												  ALLOCSET_DEFAULT_SIZES);
 	int			old_timeout = LockTimeout;
-	bool		done = false;
+	ErrorData  *error = NULL;
 
 	Assert(!IsTransactionState());
 
@@ -292,7 +301,7 @@ retention_drop_expired(const ViewCatalog *view, const StreamQuery *query, int lo
 	PortalContext = context;
 	PG_TRY();
 	{
-		done = take_all_steps(view, query, context);
+		error = take_all_steps(view, query, context);
 	}
 	PG_FINALLY();
 	{
@@ -302,5 +311,5 @@ retention_drop_expired(const ViewCatalog *view, const StreamQuery *query, int lo
 		MemoryContextDelete(context);
 	}
 	PG_END_TRY();
-	return done;
+	return error;
 }

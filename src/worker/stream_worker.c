@@ -218,6 +218,34 @@ stream_worker_may_drop(StreamWorker *worker, WorkerView *view)
 		generation_applied_lsn(view->writer) == view->flushed_lsn;
 }
 
+/*
+ * Drops a view's partitions that have expired.  What stands in the way is the
+ * view's error, and it tries again, each time later; others go on.
+ */
+static void
+stream_worker_drop_expired_of(StreamWorker *worker, WorkerView *view)
+{
+	ErrorData  *error;
+
+	if (!stream_worker_may_drop(worker, view))
+		return;
+	crash_guard_enter(view->viewid, true);
+	error = retention_drop_expired(view->catalog, view->query, guc_lock_timeout_ms);
+	crash_guard_leave();
+	QueryCancelPending = false;
+	if (error == NULL)
+	{
+		view->retention_failures = 0;
+		return;
+	}
+	/* cancelled because the process is to end: nobody's fault */
+	if (ShutdownRequestPending)
+		return;
+	worker_view_note_error(view, error->sqlerrcode, error->message);
+	view->retention_failures++;
+	view->retention_at = clock_real() + apply_retry_delay_us(view->retention_failures);
+}
+
 /* Drops partitions that have expired, now and then. */
 static void
 stream_worker_drop_expired(StreamWorker *worker)
@@ -225,15 +253,14 @@ stream_worker_drop_expired(StreamWorker *worker)
 	TimestampTz now = clock_real();
 	ListCell   *lc;
 
-	if (!TimestampDifferenceExceeds(worker->last_retention, now, RETENTION_MS))
-		return;
-	worker->last_retention = now;
 	foreach(lc, worker->views)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (stream_worker_may_drop(worker, view))
-			(void) retention_drop_expired(view->catalog, view->query, guc_lock_timeout_ms);
+		if (now < view->retention_at || ShutdownRequestPending)
+			continue;
+		view->retention_at = TimestampTzPlusMilliseconds(now, RETENTION_MS);
+		stream_worker_drop_expired_of(worker, view);
 	}
 }
 

@@ -84,6 +84,8 @@ typedef struct WorkerView
 	bool		flush_soon;
 	TimestampTz flush_retry_at; /* not before, after a flush that failed */
 	int			flush_failures; /* in a row */
+	TimestampTz retention_at;	/* look for expired partitions then */
+	int			retention_failures; /* in a row */
 
 	List	   *dead_letters;	/* PendingDeadLetter, in dead_letter_context */
 	MemoryContext dead_letter_context;
@@ -110,7 +112,6 @@ typedef struct StreamWorker
 	int			gathered;		/* transactions in the last run, if it was
 								 * small */
 	TimestampTz last_slot_advance;
-	TimestampTz last_retention;
 	TimestampTz last_trim;
 } StreamWorker;
 

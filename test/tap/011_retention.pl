@@ -113,5 +113,56 @@ send_rows();
 is($node->safe_psql('postgres', q{SELECT min(window_start) >= _stream_ext.retention_horizon('7 days'), count(*) > 40 FROM kept}),
 	't|t', 'a shorter retention holds at once');
 
+# --- something stands in the way --------------------------------------------------
+# The view tries again, each time later; the worker and the other views go on.
+
+sub expired_of
+{
+	my ($view) = @_;
+	return $expired_parts =~ s/'kept'/'$view'/r =~ s/10 days/7 days/r if $view eq 'kept';
+	return $expired_parts =~ s/'kept'/'$view'/r;
+}
+my $gone = 'SELECT (' . expired_of('kept') . ") = 0 AND NOT EXISTS (SELECT FROM $parts AND NOT relispartition)";
+my $error = q{SELECT last_error FROM pg_stat_stream_view WHERE viewname = 'kept'};
+my $storage = $node->safe_psql('postgres', q{SELECT 'storage_' || 'kept'::regclass::oid || '_'});
+
+# Lets partitions expire, and checks that only those of the other view go.
+sub obstacle_is_local
+{
+	my ($days, $message, $remove) = @_;
+	my $others = "SELECT count(*) FROM $parts" =~ s/'kept'/'kept_local'/r;
+	my $before = $node->safe_psql('postgres', $others);
+	move_clock($days);
+	look_for_expired();
+	my $pid = worker_pid($node);
+	wait_until($node, "SELECT ($error) LIKE '%$message%' AND ($others) < $before AND (" . expired_of('kept_local') . ') = 0');
+	send_rows();
+	is($node->safe_psql('postgres', "SELECT ($gone)"), 'f', "$message: they stay");
+	$node->safe_psql('postgres', $remove);
+	wait_until($node, $gone);
+	is(worker_pid($node), $pid, "$message: and go later, by the same worker");
+	return;
+}
+
+$node->safe_psql('postgres', q{SELECT stream_flush('kept'), stream_flush('kept_local')});
+look_for_expired();
+wait_until($node, $gone);
+$node->safe_psql('postgres', qq{
+	CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS \$\$
+		BEGIN
+			IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects() WHERE object_name LIKE '$storage%') THEN
+				RAISE 'nobody drops tables here';
+			END IF;
+		END \$\$;
+	CREATE EVENT TRIGGER refuse ON sql_drop WHEN TAG IN ('DROP TABLE') EXECUTE FUNCTION refuse();
+});
+obstacle_is_local(7, 'nobody drops tables', 'DROP EVENT TRIGGER refuse');
+
+my $oldest = $node->safe_psql('postgres', "SELECT c.relname FROM $parts
+	ORDER BY (regexp_match(pg_get_expr(relpartbound, c.oid), \$r\$TO \\('([^']*)'\\)\$r\$))[1]::timestamptz LIMIT 1");
+$node->safe_psql('postgres', "CREATE VIEW peek AS SELECT count(*) FROM _stream_ext.$oldest");
+obstacle_is_local(9, 'cannot drop table', 'DROP VIEW peek');
+oracle_ok($node, 'SELECT * FROM all_rows', "SELECT date_trunc('hour', ts), key, count(*) FROM witness GROUP BY 1, 2", 'no row was lost meanwhile');
+
 $node->stop;
 done_testing();

@@ -198,7 +198,10 @@ apply_finish_oversize(WorkerView *view, Run *run, FullTransactionId xid)
 	generation_skip_to(view->writer, run->end_lsn, xid, run_watermark(run));
 	view->flushed_lsn = run->end_lsn;
 	view->flushed_restart_lsn = run_restart_lsn(run);
+	view->flush_failures = 0;
+	view->flush_retry_at = 0;
 	pg_atomic_write_u64(&view->control->flushed_lsn, view->flushed_lsn);
+	pg_atomic_write_u64(&view->control->restart_lsn, view->flushed_restart_lsn);
 	flush_forget_dead_letters(view);
 	view->last_flush = clock_real();
 	FAULT_POINT("oversize-after-commit");

@@ -34,15 +34,20 @@ static Oid	counted_view = InvalidOid;
 static LocalTransactionId counted_lxid = InvalidLocalTransactionId;
 static int	counted_letters = 0;
 
-/* Returns text as a Datum, cut at a character boundary. */
-static Datum
-cut_text(const char *text)
+/* Returns how much of a text is kept, to a character boundary. */
+int
+catalog_kept_length(const char *text)
 {
 	int			length = strlen(text);
 
-	if (length > KEPT_TEXT_BYTES)
-		length = pg_mbcliplen(text, length, KEPT_TEXT_BYTES);
-	return PointerGetDatum(cstring_to_text_with_len(text, length));
+	return length <= KEPT_TEXT_BYTES ? length : pg_mbcliplen(text, length, KEPT_TEXT_BYTES);
+}
+
+/* Returns text as a Datum, cut. */
+static Datum
+cut_text(const char *text)
+{
+	return PointerGetDatum(cstring_to_text_with_len(text, catalog_kept_length(text)));
 }
 
 /* Returns how many letters of a view there are, at most limit. */

@@ -94,6 +94,9 @@ typedef struct CatalogFailure
 	TimestampTz time;			/* of that commit; of the flush for a group */
 } CatalogFailure;
 
+/* Returns how many bytes of a text are kept: a row may be larger than any value. */
+extern int	catalog_kept_length(const char *text);
+
 /*
  * Keeps a row that the view could not process, in the current transaction.
  * Returns false, with nothing kept, over stream_ext.dead_letter_limit.

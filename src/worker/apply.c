@@ -68,12 +68,10 @@ typedef struct Attempt
 	uint64		rows_expired;
 	bool		publishing;		/* how far it got, for the error's sake */
 	bool		committed;
-	int			letters_before; /* dead letters of earlier runs */
-	uint64		rejected;		/* dead letters of this one */
 	LateRows   *late;			/* NULL: no row can be late */
 } Attempt;
 
-/* Writes the scratch's groups to storage and empties it. Runs as the worker. */
+/* Writes the scratch's groups, and what goes beside them, and empties it. Runs as the worker. */
 static void
 apply_spill(Attempt *attempt)
 {
@@ -103,6 +101,8 @@ apply_spill(Attempt *attempt)
 		late_write(attempt->late, attempt->view->catalog);
 		late_forget_rows(attempt->late);
 	}
+	dead_letters_write(attempt->view->letters, attempt->view->catalog, attempt->run->end_lsn);
+	dead_letters_forget(attempt->view->letters, attempt->run->end_lsn);
 	scratch_reset(scratch);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
@@ -174,6 +174,7 @@ apply_begin_oversize(Attempt *attempt)
 	ViewPosition position = catalog_get_position(view->viewid, NULL);
 
 	Assert(position.lsn == generation_applied_lsn(view->writer));
+	Assert(!dead_letters_any(view->letters));
 	attempt->writer = flush_begin(view->catalog, view->desc, view->tids, &position);
 	pg_atomic_fetch_add_u64(&view->control->oversize_transactions, 1);
 }
@@ -182,10 +183,7 @@ apply_begin_oversize(Attempt *attempt)
 static void
 apply_end_oversize(Attempt *attempt)
 {
-	WorkerView *view = attempt->view;
-
 	apply_spill(attempt);
-	flush_dead_letters(view);
 	FAULT_POINT("oversize-before-position");
 	flush_finish(attempt->writer, attempt->run->end_lsn, run_restart_lsn(attempt->run),
 				 run_watermark_state(attempt->run));
@@ -202,7 +200,7 @@ apply_finish_oversize(WorkerView *view, Run *run, FullTransactionId xid)
 	view->flush_retry_at = 0;
 	pg_atomic_write_u64(&view->control->flushed_lsn, view->flushed_lsn);
 	pg_atomic_write_u64(&view->control->restart_lsn, view->flushed_restart_lsn);
-	flush_forget_dead_letters(view);
+	view->flush_soon = false;
 	view->last_flush = clock_real();
 	FAULT_POINT("oversize-after-commit");
 }
@@ -211,7 +209,8 @@ apply_finish_oversize(WorkerView *view, Run *run, FullTransactionId xid)
 static Size
 apply_bytes(const Attempt *attempt)
 {
-	Size		bytes = scratch_bytes(attempt->view->scratch);
+	Size		bytes = scratch_bytes(attempt->view->scratch) +
+	dead_letters_new_bytes(attempt->view->letters);
 
 	return attempt->late == NULL ? bytes : bytes + late_bytes(attempt->late);
 }
@@ -262,7 +261,6 @@ apply_rows(Attempt *attempt)
 			owner_enter(&scope, view->catalog);
 		}
 	}
-	attempt->rejected = list_length(view->dead_letters) - attempt->letters_before;
 	if (!oversize)
 		published = apply_publish(attempt);
 	owner_leave(&scope);
@@ -329,7 +327,7 @@ apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 	attempt->rows_expired = 0;
 	attempt->publishing = false;
 	attempt->committed = false;
-	attempt->letters_before = list_length(view->dead_letters);
+	dead_letters_begin(view->letters);
 	crash_guard_enter(view->viewid, true);
 	PG_TRY();
 	{
@@ -366,7 +364,7 @@ apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 		attempt->late = NULL;
 	}
 	if (result != APPLY_DONE)
-		view->dead_letters = list_truncate(view->dead_letters, attempt->letters_before);
+		dead_letters_take_back(view->letters);
 	return result;
 }
 
@@ -399,12 +397,15 @@ apply_count(Attempt *attempt)
 	ViewControl *control = attempt->view->control;
 	Run		   *run = attempt->run;
 	TimestampTz now = clock_real();
-	uint64		accounted = attempt->rows_out + attempt->rows_expired + attempt->rejected +
+	uint64		rejected = dead_letters_rejected(attempt->view->letters);
+	uint64		accounted = attempt->rows_out + attempt->rows_expired + rejected +
 	apply_count_late(attempt);
 
 	pg_atomic_fetch_add_u64(&control->rows_in, run->source.nrows);
 	pg_atomic_fetch_add_u64(&control->rows_processed, attempt->rows_out);
-	pg_atomic_fetch_add_u64(&control->rows_rejected, attempt->rejected);
+	pg_atomic_fetch_add_u64(&control->rows_rejected, rejected);
+	pg_atomic_fetch_add_u64(&control->dead_letters_dropped,
+							dead_letters_dropped(attempt->view->letters));
 	pg_atomic_fetch_add_u64(&control->rows_expired, attempt->rows_expired);
 	if (run->source.nrows > accounted)
 		pg_atomic_fetch_add_u64(&control->rows_filtered, run->source.nrows - accounted);
@@ -465,11 +466,13 @@ apply_next_mode(StreamWorker *worker, Attempt *attempt, ApplyResult result, Erro
 	}
 }
 
-/* Returns whether there is room to keep more late rows, flushing for it if need be. */
+/* Returns whether there is room to keep more rows for a flush, flushing for it if need be. */
 static bool
 apply_has_room(StreamWorker *worker, WorkerView *view)
 {
-	if (late_kept_bytes(view->late_rows) < (Size) guc_work_memory_kb * 1024 &&
+	Size		bytes = late_kept_bytes(view->late_rows) + dead_letters_bytes(view->letters);
+
+	if (bytes < (Size) guc_work_memory_kb * 1024 &&
 		!sessions_need_flush(view))
 		return true;
 	return flush_may_try(view) && flush_view(worker, view);

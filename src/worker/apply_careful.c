@@ -72,14 +72,15 @@ piece_try(Piece *piece, piece_action action, void *arg)
 	{
 		MemoryContextSwitchTo(piece->context);
 		edata = CopyErrorData();
-		if (apply_classify_error(edata->sqlerrcode) != ERROR_OF_DATA)
-			PG_RE_THROW();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(piece->context);
 	CurrentResourceOwner = owner;
+	/* no sooner: who ends the transaction knows of no subtransaction */
+	if (edata != NULL && apply_classify_error(edata->sqlerrcode) != ERROR_OF_DATA)
+		ReThrowError(edata);
 	return edata;
 }
 
@@ -158,19 +159,18 @@ piece_add_part(Piece *piece, void *arg)
 	scratch_merge((Scratch *) arg, piece->part);
 }
 
-/* Writes the row as text into *arg. */
+/* Leaves the row as text in *arg, a char pointer. */
 static void
 piece_print_row(Piece *piece, void *arg)
 {
-	PendingDeadLetter *letter = arg;
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(piece->run->desc, &TTSOpsVirtual);
 
 	if (piece->run->source.next(&piece->run->source, slot))
 	{
 		Datum		row = ExecFetchSlotHeapTupleDatum(slot);
-		char	   *text = OidOutputFunctionCall(F_RECORD_OUT, row);
 
-		letter->row = MemoryContextStrdup(piece->view->dead_letter_context, text);
+		*(char **) arg = OidOutputFunctionCall(F_RECORD_OUT, row);
+		pfree(DatumGetPointer(row));
 	}
 	ExecDropSingleTupleTableSlot(slot);
 }
@@ -180,25 +180,20 @@ static void
 piece_reject(Piece *piece, int row, ErrorData *edata)
 {
 	WorkerView *view = piece->view;
-	MemoryContext old = MemoryContextSwitchTo(view->dead_letter_context);
-	PendingDeadLetter *letter = palloc0(sizeof(PendingDeadLetter));
+	CatalogFailure failure = {.sqlstate = edata->sqlerrcode,.message = edata->message};
 	FeedTransaction *txn;
-
-	letter->message = pstrdup(edata->message);
-	letter->sqlstate = edata->sqlerrcode;
-	MemoryContextSwitchTo(piece->context);
+	char	   *text = NULL;
 
 	piece_aim_at(piece, row);
-	(void) piece_try(piece, piece_print_row, letter);
+	if (!dead_letters_full(view->letters))
+		(void) piece_try(piece, piece_print_row, &text);
 	txn = run_current_transaction(piece->run);
-	letter->lsn = txn->end_lsn;
-	letter->commit_time = txn->commit_time;
-
-	MemoryContextSwitchTo(view->dead_letter_context);
-	view->dead_letters = lappend(view->dead_letters, letter);
-	MemoryContextSwitchTo(old);
-	view->flush_soon = true;
-	worker_view_note_error(view, letter->sqlstate, letter->message);
+	failure.lsn = txn->end_lsn;
+	failure.time = txn->commit_time;
+	dead_letters_add(view->letters, text, &failure);
+	if (text !=NULL)
+		pfree(text);
+	worker_view_note_error(view, failure.sqlstate, failure.message);
 	piece->bad = bms_add_member(piece->bad, row);
 }
 

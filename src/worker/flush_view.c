@@ -32,37 +32,6 @@
 /* The watermark of an idle stream follows the clock no more often than this. */
 #define STEP_MS				1000
 
-/* Writes the dead letters of the view. Within a transaction, as the worker. */
-void
-flush_dead_letters(WorkerView *view)
-{
-	ListCell   *lc;
-
-	foreach(lc, view->dead_letters)
-	{
-		PendingDeadLetter *pending = lfirst(lc);
-		CatalogFailure failure = {
-			.sqlstate = pending->sqlstate,
-			.message = pending->message,
-			.lsn = pending->lsn,
-			.time = pending->commit_time,
-		};
-
-		if (!catalog_insert_dead_letter(view->viewid, view->catalog->streamid,
-										pending->row, &failure))
-			pg_atomic_fetch_add_u64(&view->control->dead_letters_dropped, 1);
-	}
-}
-
-/* Forgets the dead letters, after the commit that wrote them. */
-void
-flush_forget_dead_letters(WorkerView *view)
-{
-	view->dead_letters = NIL;
-	MemoryContextReset(view->dead_letter_context);
-	view->flush_soon = false;
-}
-
 /* The flush transaction. Returns its xid. */
 static FullTransactionId
 flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn,
@@ -87,7 +56,8 @@ flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn,
 	writer = flush_begin(view->catalog, view->desc, view->tids, &position);
 	written = flush_groups(writer, groups, ngroups, &quarantined);
 	FAULT_POINT("flush-after-groups");
-	flush_dead_letters(view);
+	dead_letters_begin(view->letters);
+	dead_letters_write(view->letters, view->catalog, lsn);
 	late_write_kept(view->late_rows, view->catalog, lsn);
 	flush_finish(writer, lsn, restart_lsn, watermark);
 	xid = GetTopFullTransactionId();
@@ -117,7 +87,9 @@ flush_done(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn, TimestampTz
 	pg_atomic_write_u64(&control->last_flush_time, (uint64) now);
 	pg_atomic_fetch_add_u64(&control->flushes, 1);
 	pg_atomic_fetch_add_u64(&control->flush_us, now - start);
-	flush_forget_dead_letters(view);
+	pg_atomic_fetch_add_u64(&control->dead_letters_dropped, dead_letters_dropped(view->letters));
+	dead_letters_forget(view->letters, lsn);
+	view->flush_soon = false;
 	late_forget_kept(&view->late_rows, lsn);
 }
 
@@ -273,7 +245,7 @@ flush_is_due(const WorkerView *view, TimestampTz now)
 
 	if (applied == view->flushed_lsn || now < view->flush_retry_at)
 		return false;
-	if (view->flush_soon ||
+	if (view->flush_soon || dead_letters_any(view->letters) ||
 		pg_atomic_read_u64(&view->control->flush_request) > view->flushed_lsn)
 		return true;
 	if (behind > (uint64) guc_flush_wal_mb * 1024 * 1024 &&

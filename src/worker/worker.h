@@ -12,6 +12,7 @@
  *   inner_plan.c      a view's inner query: plan and execute
  *   apply.c           one run into one view: scratch, publish
  *   apply_careful.c   the same when some row fails
+ *   dead_letters.c    rows that failed, until they are written
  *   late.c            rows that come too late for a window
  *   session_book.c    the open sessions of a view; also session_load.c,
  *                     session_rows.c, session_attempt.c, row_order.c
@@ -31,22 +32,12 @@
 #include "shared/control.h"
 #include "state/generation.h"
 #include "state/scratch.h"
+#include "worker/dead_letters.h"
 #include "worker/late.h"
 #include "worker/run.h"
 #include "wal/feed.h"
 
 struct InnerPlan;
-
-/* A row that some view could not digest, until the view's next flush. */
-typedef struct PendingDeadLetter
-{
-	char	   *row;			/* text of the row, as of the stream's row
-								 * type */
-	char	   *message;
-	int			sqlstate;
-	XLogRecPtr	lsn;			/* end of its commit record */
-	TimestampTz commit_time;
-} PendingDeadLetter;
 
 /* One continuous view, as this worker knows it. */
 typedef struct WorkerView
@@ -87,8 +78,7 @@ typedef struct WorkerView
 	TimestampTz retention_at;	/* look for expired partitions then */
 	int			retention_failures; /* in a row */
 
-	List	   *dead_letters;	/* PendingDeadLetter, in dead_letter_context */
-	MemoryContext dead_letter_context;
+	DeadLetters *letters;		/* until the next flush */
 	List	   *late_rows;		/* LateRows, until the next flush */
 
 	Feed	   *catchup;		/* its own feed while it is behind, or NULL */
@@ -182,8 +172,6 @@ extern bool flush_view(StreamWorker *worker, WorkerView *view); /* false: failed
 																 * be retried */
 extern bool flush_may_try(const WorkerView *view);	/* false: it failed just
 													 * now */
-extern void flush_dead_letters(WorkerView *view);	/* within a transaction */
-extern void flush_forget_dead_letters(WorkerView *view);
 extern bool flush_due_views(StreamWorker *worker);
 extern bool flush_for_memory(StreamWorker *worker, WorkerView *view);
 

@@ -393,8 +393,7 @@ worker_view_create(StreamWorker *worker, ViewCatalog *catalog, MemoryContext con
 	watermark_copy(&view->sealed_watermark, &position.watermark);
 	view->last_flush = clock_real();
 	view->tids = worker->tids;
-	view->dead_letter_context = AllocSetContextCreate(context, "stream dead letters",
-													  ALLOCSET_SMALL_SIZES);
+	view->letters = dead_letters_create(context);
 	pg_atomic_write_u32(&control->state, catalog->state);
 	/* the list is made anew when it is needed */
 	pg_atomic_write_u64(&control->session_keys, 0);

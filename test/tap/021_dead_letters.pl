@@ -57,6 +57,56 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM stream_dead_letter'), '100
 is($node->safe_psql('postgres', 'SELECT dead_letters_dropped, rows_rejected >= 10 FROM pg_stat_stream_view'), '5|t',
 	'what was not kept is counted');
 
+# Many rows that fail in one transaction take no more memory than others, and
+# an attempt that fails for another reason leaves none of it behind.
+set_for_worker($node, 'stream_ext.dead_letter_limit', '3000');
+set_for_worker($node, 'stream_ext.work_memory', '1MB');
+$node->safe_psql('postgres', q{
+	CREATE TABLE wide (id int, v int, note text) USING stream;
+	CREATE TABLE busy (yes bool);
+	CREATE FUNCTION checked(int) RETURNS int LANGUAGE plpgsql STABLE AS $$ BEGIN
+		IF $1 = 2 AND EXISTS (SELECT FROM public.busy) THEN RAISE EXCEPTION 'busy' USING ERRCODE = 'lock_not_available'; END IF;
+		RETURN 100 / $1;
+	END $$;
+	CREATE MATERIALIZED VIEW many AS SELECT count(*) AS n, sum(checked(v)) AS s FROM wide});
+my $stat = q{FROM pg_stat_stream_view WHERE viewname = 'many'};
+my $kept = q{SELECT count(*), count(DISTINCT ("row"::wide).id), min(length("row")) FROM stream_dead_letter WHERE view = 'many'::regclass};
+$node->safe_psql('postgres', q{INSERT INTO wide SELECT g, g % 1000 / 999, repeat('x', 10000) FROM generate_series(1, 2000) g});
+$node->safe_psql('postgres', 'SELECT stream_sync()');
+is($node->safe_psql('postgres', 'SELECT n, s FROM many'), '2|200', 'the others are there');
+is($node->safe_psql('postgres', $kept), '1998|1998|10006', 'those that fail are dead letters, each once');
+is($node->safe_psql('postgres', "SELECT rows_rejected, dead_letters_dropped, oversize_transactions $stat"), '1998|0|1',
+	'... and went to storage piece by piece, because they are larger than memory');
+
+$node->safe_psql('postgres', q{INSERT INTO wide SELECT g, 0, repeat('x', 10000) FROM generate_series(2001, 4000) g});
+$node->safe_psql('postgres', 'SELECT stream_sync()');
+is($node->safe_psql('postgres', $kept), '3000|3000|10006', 'the limit holds within a transaction, too');
+is($node->safe_psql('postgres', "SELECT rows_rejected, dead_letters_dropped $stat"), '3998|998',
+	'... and every row is counted');
+
+$node->safe_psql('postgres', q{DELETE FROM _stream_ext.dead_letter WHERE view = 'many'::regclass});
+$node->safe_psql('postgres', q{INSERT INTO busy VALUES (true)});
+$node->safe_psql('postgres', q{INSERT INTO wide SELECT g, g / 500 * 2, repeat('x', 1000) FROM generate_series(1, 500) g});
+wait_until($node, "SELECT retries > 0 $stat");
+$node->safe_psql('postgres', q{SELECT stream_pause('many')});
+wait_until($node, "SELECT state = 'paused' $stat");
+my $offset = -s $node->logfile;
+$node->safe_psql('postgres', 'SELECT pg_log_backend_memory_contexts(' . worker_pid($node) . ')');
+my @sizes;
+for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+{
+	my $log = substr(slurp_file($node->logfile), $offset);
+
+	@sizes = $log =~ /stream dead letters: (\d+) total/g;
+	last if $log =~ /Grand total/;
+	select(undef, undef, undef, 0.1);
+}
+cmp_ok(scalar(@sizes), '>=', 2, 'the worker tells of its memory');
+is(scalar(grep { $_ > 100_000 } @sizes), 0, 'a failed attempt leaves no dead letters in memory');
+$node->safe_psql('postgres', q{DELETE FROM busy; SELECT stream_resume('many')});
+$node->safe_psql('postgres', 'SELECT stream_sync()');
+is($node->safe_psql('postgres', $kept), '499|499|1006', 'they are there once the view goes on');
+
 # Nobody but the owner of the stream sees its rows there, nobody forges rows.
 $node->safe_psql('postgres', 'CREATE ROLE stranger; CREATE ROLE writer; GRANT INSERT ON events TO writer');
 is($node->safe_psql('postgres', 'SET ROLE stranger; SELECT count(*) FROM stream_dead_letter'), '0',

@@ -32,6 +32,7 @@
 
 #include "catalog/owner.h"
 #include "clock.h"
+#include "error_class.h"
 #include "flush/flush_private.h"
 
 /* Windows further ahead of the clock than this are looked up, always. */
@@ -210,19 +211,7 @@ flush_try_as_owner(FlushWriter *writer, OwnerAction action,
 bool
 flush_is_data_error(const ErrorData *error)
 {
-	switch (ERRCODE_TO_CATEGORY(error->sqlerrcode))
-	{
-		case ERRCODE_TO_CATEGORY(ERRCODE_CARDINALITY_VIOLATION):
-		case ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION):
-		case ERRCODE_TO_CATEGORY(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION):
-		case ERRCODE_TO_CATEGORY(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION):
-		case ERRCODE_TO_CATEGORY(ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION):
-		case ERRCODE_TO_CATEGORY(ERRCODE_PROGRAM_LIMIT_EXCEEDED):
-		case ERRCODE_TO_CATEGORY(ERRCODE_PLPGSQL_ERROR):
-			return true;
-		default:
-			return false;
-	}
+	return error_class(error->sqlerrcode) == ERROR_OF_DATA;
 }
 
 /*

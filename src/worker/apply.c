@@ -48,6 +48,9 @@
  */
 #define DIRECT_ROWS			(2 * CHUNK_ROWS)
 
+/* After so many rows in vain the view is not tried on with more. */
+#define DOUBT_ROWS			1000
+
 typedef enum ApplyResult
 {
 	APPLY_DONE,
@@ -68,6 +71,7 @@ typedef struct Attempt
 	uint64		rows_expired;
 	bool		publishing;		/* how far it got, for the error's sake */
 	bool		committed;
+	ViewDoubt	doubt;
 	LateRows   *late;			/* NULL: no row can be late */
 } Attempt;
 
@@ -121,7 +125,8 @@ apply_chunk(Attempt *attempt)
 	if (guc_apply_timeout_ms > 0)
 		enable_timeout_after(STATEMENT_TIMEOUT, guc_apply_timeout_ms);
 	if (attempt->mode & APPLY_CAREFUL)
-		apply_rows_careful(attempt->view, run, scratch, attempt->late, CHUNK_ROWS_CAREFUL);
+		apply_rows_careful(attempt->view, run, scratch, attempt->late, CHUNK_ROWS_CAREFUL,
+						   &attempt->doubt);
 	else
 	{
 		run_allow(run, CHUNK_ROWS);
@@ -232,6 +237,20 @@ apply_start_run(Attempt *attempt, Relation rel)
 	run_start(run, rel, generation_applied_lsn(view->writer));
 }
 
+/*
+ * Raises the error that rows met for want of something, if it is the view's:
+ * no row at all got through.  Where others did the rows' own values name it.
+ */
+static void
+apply_settle_doubt(Attempt *attempt)
+{
+	const ViewDoubt *doubt = &attempt->doubt;
+
+	if (doubt->nrows > 0 && attempt->rows_out + attempt->rows_expired == 0 &&
+		(doubt->nrows >= DOUBT_ROWS || run_at_end(attempt->run)))
+		ereport(ERROR, (errcode(doubt->sqlstate), errmsg_internal("%s", doubt->message)));
+}
+
 /* Goes through the rows of the run, within a transaction. */
 static ApplyResult
 apply_rows(Attempt *attempt)
@@ -247,6 +266,7 @@ apply_rows(Attempt *attempt)
 	while (!run_at_end(run))
 	{
 		apply_chunk(attempt);
+		apply_settle_doubt(attempt);
 		if (!oversize && sessions_need_storage(view))
 			return APPLY_NEEDS_OVERSIZE;
 		/* rows are best written while they are in the processor's cache */
@@ -325,6 +345,7 @@ apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 	attempt->late = NULL;
 	attempt->rows_out = 0;
 	attempt->rows_expired = 0;
+	memset(&attempt->doubt, 0, sizeof(ViewDoubt));
 	attempt->publishing = false;
 	attempt->committed = false;
 	dead_letters_begin(view->letters);
@@ -441,6 +462,7 @@ static bool
 apply_next_mode(StreamWorker *worker, Attempt *attempt, ApplyResult result, ErrorData *edata)
 {
 	WorkerView *view = attempt->view;
+	ErrorClass	class;
 
 	switch (result)
 	{
@@ -451,7 +473,8 @@ apply_next_mode(StreamWorker *worker, Attempt *attempt, ApplyResult result, Erro
 		case APPLY_NEEDS_OVERSIZE:
 			return apply_turn_to_storage(worker, attempt);
 		case APPLY_FAILED:
-			if (apply_classify_error(edata->sqlerrcode) != ERROR_OF_DATA)
+			class = error_class(edata->sqlerrcode);
+			if (class != ERROR_OF_DATA && (class != ERROR_OF_VIEW || attempt->publishing))
 				return false;
 			if (attempt->publishing)
 				return generation_open_groups(view->writer) > 0 &&

@@ -8,7 +8,9 @@
  * row by row.  So a failing row changes no aggregate of the view, and a good
  * one is never lost beside it.
  *
- * Errors that are not the row's fault are thrown on.
+ * Errors of the view (a table is gone) may be errors of the row (it names a
+ * table that is not there): they make dead letters, too, and the caller judges
+ * when it knows how the other rows fared.  All other errors are thrown on.
  *
  * Source: the ways of PL/pgSQL's exception blocks (pl_exec.c,
  * exec_stmt_block) for subtransactions.
@@ -45,6 +47,7 @@ typedef struct Piece
 	SessionMark before;			/* before the row that is run alone */
 	int			nrows;			/* rows of the piece, bad ones included */
 	Bitmapset  *bad;			/* of them */
+	ViewDoubt  *doubt;
 	MemoryContext context;
 } Piece;
 
@@ -53,13 +56,14 @@ typedef void (*piece_action) (Piece *piece, void *arg);
 
 /*
  * Does action in a subtransaction.  Returns NULL if it worked, the error if
- * it was one of data; throws any other on.
+ * it was one of data or of the view; throws any other on.
  */
 static ErrorData *
 piece_try(Piece *piece, piece_action action, void *arg)
 {
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile edata = NULL;
+	ErrorClass	class;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(piece->context);
@@ -78,8 +82,11 @@ piece_try(Piece *piece, piece_action action, void *arg)
 	PG_END_TRY();
 	MemoryContextSwitchTo(piece->context);
 	CurrentResourceOwner = owner;
+	if (edata == NULL)
+		return NULL;
+	class = error_class(edata->sqlerrcode);
 	/* no sooner: who ends the transaction knows of no subtransaction */
-	if (edata != NULL && apply_classify_error(edata->sqlerrcode) != ERROR_OF_DATA)
+	if (class != ERROR_OF_DATA && class != ERROR_OF_VIEW)
 		ReThrowError(edata);
 	return edata;
 }
@@ -175,6 +182,16 @@ piece_print_row(Piece *piece, void *arg)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
+/* Notes that something was missing for a row. */
+static void
+piece_doubt(Piece *piece, const ErrorData *edata)
+{
+	if (piece->doubt->nrows++ > 0)
+		return;
+	piece->doubt->sqlstate = edata->sqlerrcode;
+	piece->doubt->message = MemoryContextStrdup(piece->run->context, edata->message);
+}
+
 /* Makes a dead letter of a row. */
 static void
 piece_reject(Piece *piece, int row, ErrorData *edata)
@@ -193,6 +210,8 @@ piece_reject(Piece *piece, int row, ErrorData *edata)
 	dead_letters_add(view->letters, text, &failure);
 	if (text !=NULL)
 		pfree(text);
+	if (error_class(failure.sqlstate) == ERROR_OF_VIEW)
+		piece_doubt(piece, edata);
 	worker_view_note_error(view, failure.sqlstate, failure.message);
 	piece->bad = bms_add_member(piece->bad, row);
 }
@@ -330,13 +349,14 @@ piece_add(Piece *piece, Scratch *scratch, LateRows *late)
  * Requires: a transaction, the view owner's scope.
  */
 void
-apply_rows_careful(WorkerView *view, Run *run, Scratch *scratch, LateRows *late, uint64 maxrows)
+apply_rows_careful(WorkerView *view, Run *run, Scratch *scratch, LateRows *late,
+				   uint64 maxrows, ViewDoubt *doubt)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "stream careful apply",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Piece		piece = {.view = view,.run = run,.context = context};
+	Piece		piece = {.view = view,.run = run,.context = context,.doubt = doubt};
 
 	piece.part = scratch_create(view->desc, context);
 	piece.one = scratch_create(view->desc, context);

@@ -1,15 +1,15 @@
 /*
  * apply_error.c - what an error means for the view in which it happened.
  *
- * Data errors are the row's fault and never reach this file (apply_careful.c
+ * Data errors are the row's fault and seldom reach this file (apply_careful.c
  * makes dead letters of the rows).  Here: the view lost something it needs
  * (state error), its query does not end (disabled after some tries), or the
- * world was busy (lagging: try again, later each time, others go on).
+ * world was busy (lagging: try again, later each time, others go on).  What is
+ * neither of these and does not go away puts the view into state error, too.
  */
 #include "postgres.h"
 
 #include "postmaster/interrupt.h"
-#include "utils/errcodes.h"
 #include "utils/timestamp.h"
 
 #include "clock.h"
@@ -22,29 +22,6 @@
 #define TIMEOUTS_MAX		3
 /* Internal errors and the like, this often in a row: not the world's fault. */
 #define FAILURES_MAX		30
-
-/* Says what an error means. */
-ErrorClass
-apply_classify_error(int sqlstate)
-{
-	switch (ERRCODE_TO_CATEGORY(sqlstate))
-	{
-		case ERRCODE_TO_CATEGORY(ERRCODE_DATA_EXCEPTION):	/* 22 */
-		case ERRCODE_TO_CATEGORY(ERRCODE_CARDINALITY_VIOLATION):	/* 21 */
-		case ERRCODE_TO_CATEGORY(ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION):	/* 23 */
-		case ERRCODE_TO_CATEGORY(ERRCODE_PLPGSQL_ERROR):	/* P0 */
-		case ERRCODE_TO_CATEGORY(ERRCODE_EXTERNAL_ROUTINE_EXCEPTION):	/* 38 */
-		case ERRCODE_TO_CATEGORY(ERRCODE_EXTERNAL_ROUTINE_INVOCATION_EXCEPTION):	/* 39 */
-		case ERRCODE_TO_CATEGORY(ERRCODE_PROGRAM_LIMIT_EXCEEDED):	/* 54 */
-			return ERROR_OF_DATA;
-		case ERRCODE_TO_CATEGORY(ERRCODE_SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION):	/* 42 */
-		case ERRCODE_TO_CATEGORY(ERRCODE_FEATURE_NOT_SUPPORTED):	/* 0A */
-		case ERRCODE_TO_CATEGORY(ERRCODE_INVALID_SCHEMA_NAME):	/* 3F */
-			return ERROR_OF_VIEW;
-		default:
-			return sqlstate == ERRCODE_QUERY_CANCELED ? ERROR_OF_TIME : ERROR_TO_RETRY;
-	}
-}
 
 /* Returns how long to wait before the view is tried again. */
 int64
@@ -71,7 +48,7 @@ apply_handle_error(StreamWorker *worker, WorkerView *view, ErrorData *edata)
 	if (ShutdownRequestPending)
 		return;
 
-	class = apply_classify_error(edata->sqlerrcode);
+	class = error_class(edata->sqlerrcode);
 
 	worker_view_note_error(view, edata->sqlerrcode, edata->message);
 	view->failures++;

@@ -171,33 +171,29 @@ static void
 book_rebuild(SessionBook *book)
 {
 	BookEntry **old = book->buckets;
-	uint32		nold = book->nbuckets;
+	BookEntry **buckets;
+	uint32		nbuckets = INITIAL_ENTRIES * 2;
 	uint32		kept = 0;
 
-	for (uint32 i = 0; i < nold; i++)
+	for (uint32 i = 0; i < book->nbuckets; i++)
+		kept += old[i] != NULL && !book_can_forget(book, old[i]);
+	while (nbuckets < kept * 4)
+		nbuckets *= 2;
+	buckets = MemoryContextAllocExtended(book->context, sizeof(BookEntry *) * nbuckets,
+										 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	/* now that nothing can fail any more */
+	for (uint32 i = 0; i < book->nbuckets; i++)
 	{
 		if (old[i] == NULL)
 			continue;
 		if (book_can_forget(book, old[i]))
-		{
 			book_free_entry(book, old[i]);
-			old[i] = NULL;
-		}
 		else
-			kept++;
+			book_link(buckets, nbuckets, old[i]);
 	}
+	book->buckets = buckets;
+	book->nbuckets = nbuckets;
 	book->nentries = kept;
-	book->nbuckets = INITIAL_ENTRIES * 2;
-	while (book->nbuckets < kept * 4)
-		book->nbuckets *= 2;
-	book->buckets = MemoryContextAllocExtended(book->context,
-											   sizeof(BookEntry *) * book->nbuckets,
-											   MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (uint32 i = 0; i < nold; i++)
-	{
-		if (old[i] != NULL)
-			book_link(book->buckets, book->nbuckets, old[i]);
-	}
 	pfree(old);
 }
 
@@ -255,10 +251,12 @@ book_log(SessionBook *book, BookEntry *entry)
 		return;
 	if (book->nlogged == book->log_size)
 	{
-		book->log_size = Max(book->log_size * 2, INITIAL_ENTRIES);
+		uint32		size = Max(book->log_size * 2, INITIAL_ENTRIES);
+
 		book->log = book->log == NULL ?
-			palloc(sizeof(BookLog) * book->log_size) :
-			repalloc_huge(book->log, sizeof(BookLog) * book->log_size);
+			palloc(sizeof(BookLog) * size) :
+			repalloc_huge(book->log, sizeof(BookLog) * size);
+		book->log_size = size;
 	}
 	log = &book->log[book->nlogged];
 	log->entry = entry;
@@ -279,10 +277,12 @@ book_move(SessionBook *book, const BookEntry *entry, const SessionRelabel *relab
 
 	if (book->nmoves == book->moves_size)
 	{
-		book->moves_size = Max(book->moves_size * 2, INITIAL_ENTRIES);
+		uint32		size = Max(book->moves_size * 2, INITIAL_ENTRIES);
+
 		book->moves = book->moves == NULL ?
-			palloc(sizeof(SessionMove) * book->moves_size) :
-			repalloc_huge(book->moves, sizeof(SessionMove) * book->moves_size);
+			palloc(sizeof(SessionMove) * size) :
+			repalloc_huge(book->moves, sizeof(SessionMove) * size);
+		book->moves_size = size;
 	}
 	move = &book->moves[book->nmoves];
 	MemoryContextSwitchTo(book->moves_context);

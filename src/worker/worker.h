@@ -27,6 +27,7 @@
 #include "catalog/event_time.h"
 #include "catalog/owner.h"
 #include "catalog/view_catalog.h"
+#include "error_class.h"
 #include "flush/tid_cache.h"
 #include "query/stream_query.h"
 #include "shared/control.h"
@@ -139,19 +140,19 @@ typedef enum ApplyMode
 /* stream_worker.c */
 extern void worker_check_postmaster(void);
 
-/* apply_careful.c */
+/* Rows that failed because something is missing: is it the view's, or theirs? */
+typedef struct ViewDoubt
+{
+	uint64		nrows;
+	int			sqlstate;		/* of the first of them */
+	char	   *message;
+} ViewDoubt;
+
+/* apply_careful.c; adds to doubt what errors of the view rows have met */
 extern void apply_rows_careful(WorkerView *view, Run *run, Scratch *scratch, LateRows *late,
-							   uint64 maxrows);
+							   uint64 maxrows, ViewDoubt *doubt);
 
 /* apply_error.c */
-typedef enum ErrorClass
-{
-	ERROR_OF_DATA,				/* this row, again and again */
-	ERROR_OF_VIEW,				/* rights or objects are gone */
-	ERROR_OF_TIME,				/* apply_timeout */
-	ERROR_TO_RETRY				/* locks, memory, disk ... */
-} ErrorClass;
-extern ErrorClass apply_classify_error(int sqlstate);
 extern int64 apply_retry_delay_us(int failures);
 extern void apply_handle_error(StreamWorker *worker, WorkerView *view, ErrorData *edata);
 

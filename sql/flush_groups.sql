@@ -75,6 +75,14 @@ SELECT stream_flush('weight');
 SELECT n, w, count(*) FROM weight GROUP BY n, w ORDER BY n;
 SELECT view, keys, sqlstate, message FROM _stream_ext.quarantine ORDER BY keys;
 SELECT groups_quarantined, flush_failures, state FROM pg_stat_stream_view WHERE viewname = 'weight';
+-- a group that fails again is counted in its row
+INSERT INTO weights VALUES (17, 1e308), (18, 1);
+SELECT stream_flush('weight');
+INSERT INTO weights VALUES (17, 1e308), (19, 1e308), (60, -1);
+SELECT stream_flush('weight');
+SELECT n, w, count(*) FROM weight GROUP BY n, w ORDER BY n, w;
+SELECT keys, failures FROM _stream_ext.quarantine ORDER BY keys;
+SELECT groups_quarantined, flush_failures, state FROM pg_stat_stream_view WHERE viewname = 'weight';
 
 -- what a user adds to storage is kept: an index, used or not
 DO $$ BEGIN

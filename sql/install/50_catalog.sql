@@ -147,16 +147,21 @@ COMMENT ON VIEW @extschema@.stream_dead_letter IS
 REVOKE ALL ON TABLE @extschema@.stream_dead_letter FROM PUBLIC;
 GRANT SELECT ON TABLE @extschema@.stream_dead_letter TO PUBLIC;
 
+/* One row for each group; keys may be too long for an index, and a hash is not. */
 CREATE TABLE _stream_ext.quarantine (
 	view regclass NOT NULL,
 	keys text NOT NULL,
 	sqlstate text NOT NULL,
 	message text NOT NULL,
 	lsn pg_lsn NOT NULL,
-	quarantine_time timestamptz NOT NULL
+	quarantine_time timestamptz NOT NULL,
+	failures bigint NOT NULL DEFAULT 1,
+	keys_hash bigint NOT NULL GENERATED ALWAYS AS
+		(pg_catalog.hashtextextended(keys COLLATE pg_catalog."C", 0)) STORED
 );
-CREATE INDEX quarantine_view_idx ON _stream_ext.quarantine (view);
+CREATE INDEX quarantine_view_idx ON _stream_ext.quarantine (view, keys_hash);
 COMMENT ON TABLE _stream_ext.quarantine IS
-	'groups that could not be written to the storage of a continuous view';
+	'groups that could not be written to the storage of a continuous view, with the reason when it was last tried';
+COMMENT ON COLUMN _stream_ext.quarantine.failures IS 'how often the group could not be written';
 REVOKE ALL ON TABLE _stream_ext.quarantine FROM PUBLIC;
 SELECT pg_catalog.pg_extension_config_dump('_stream_ext.quarantine', '');

@@ -178,6 +178,26 @@ catalog_scan_begin(CatalogScan *scan, CatalogTable table, LOCKMODE lockmode,
 	return true;
 }
 
+/* Starts a scan by two columns; see catalog_table.h. */
+bool
+catalog_scan_begin_pair(CatalogScan *scan, CatalogTable table, Oid viewid,
+						AttrNumber attnum, int64 value)
+{
+	Oid			relid = catalog_table_oid(table);
+	ScanKeyData keys[2];
+
+	if (!OidIsValid(relid))
+		return false;
+	scan->rel = try_table_open(relid, RowExclusiveLock);
+	if (scan->rel == NULL)
+		return false;
+
+	ScanKeyInit(&keys[0], 1, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(viewid));
+	ScanKeyInit(&keys[1], attnum, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(value));
+	scan->scan = systable_beginscan(scan->rel, index_oids[table], true, NULL, 2, keys);
+	return true;
+}
+
 /* Returns the next row or NULL. */
 HeapTuple
 catalog_scan_next(CatalogScan *scan)
@@ -204,6 +224,17 @@ catalog_insert_row(CatalogTable table, const Datum *values, const bool *isnull)
 	CatalogTupleInsert(rel, tuple);
 	heap_freetuple(tuple);
 	table_close(rel, NoLock);
+}
+
+/* Replaces a row, as the system: no rights are checked. */
+void
+catalog_update_row(CatalogScan *scan, HeapTuple tuple, const Datum *values, const bool *isnull)
+{
+	HeapTuple	changed = heap_form_tuple(RelationGetDescr(scan->rel), (Datum *) values,
+										  (bool *) isnull);
+
+	CatalogTupleUpdate(scan->rel, &tuple->t_self, changed);
+	heap_freetuple(changed);
 }
 
 /* Deletes every row of the view; nothing where the table is absent. */

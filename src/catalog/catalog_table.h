@@ -39,12 +39,20 @@ extern Oid	catalog_table_oid(CatalogTable table);
  */
 extern bool catalog_scan_begin(CatalogScan *scan, CatalogTable table, LOCKMODE lockmode,
 							   Oid viewid, Snapshot snapshot);
+
+/* Starts a scan of the view's rows whose int8 column attnum, the second of the index, is value. */
+extern bool catalog_scan_begin_pair(CatalogScan *scan, CatalogTable table, Oid viewid,
+									AttrNumber attnum, int64 value);
 extern HeapTuple catalog_scan_next(CatalogScan *scan);	/* valid until the next
 														 * call */
 extern void catalog_scan_end(CatalogScan *scan, LOCKMODE lockmode);
 
 /* Inserts one row, as the system: no rights are checked. */
 extern void catalog_insert_row(CatalogTable table, const Datum *values, const bool *isnull);
+
+/* Replaces the row that the scan has returned. */
+extern void catalog_update_row(CatalogScan *scan, HeapTuple tuple,
+							   const Datum *values, const bool *isnull);
 
 /* Deletes every row of the view; nothing where the table is absent. */
 extern void catalog_delete_rows(CatalogTable table, Oid viewid);

@@ -4,21 +4,26 @@
  * Both are written by the worker inside its flush transaction, so a row is in
  * a view, or a dead letter, or still to come: never two of these.
  *
- * The number kept for a view is bounded by stream_ext.dead_letter_limit.  It
- * is counted once for a view and transaction, by an index scan that stops at
- * the limit, and then kept up: users may have deleted letters in between.
+ * The number of either kept for a view is bounded by
+ * stream_ext.dead_letter_limit.  It is counted once for a view and
+ * transaction, by an index scan that stops at the limit, and then kept up:
+ * users may have deleted some in between.  A group that fails again and again
+ * has one row.
  *
  * Failure: texts are cut at a fixed length, so that no row can be too large
  * to be kept.
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/pg_collation.h"
 #include "mb/pg_wchar.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
 #include "utils/elog.h"
+#include "utils/fmgrprotos.h"
 #include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
 
@@ -29,10 +34,31 @@
 
 #define KEPT_TEXT_BYTES	(1024 * 1024)
 
-/* The view last counted, in which transaction. */
-static Oid	counted_view = InvalidOid;
-static LocalTransactionId counted_lxid = InvalidLocalTransactionId;
-static int	counted_letters = 0;
+/* The columns of quarantine. */
+enum
+{
+	QUARANTINE_VIEW,
+	QUARANTINE_KEYS,
+	QUARANTINE_SQLSTATE,
+	QUARANTINE_MESSAGE,
+	QUARANTINE_LSN,
+	QUARANTINE_TIME,
+	QUARANTINE_FAILURES,
+	QUARANTINE_HASH,
+	QUARANTINE_COLUMNS
+};
+
+/* How many rows a table has of the view last counted, in which transaction. */
+typedef struct RowCount
+{
+	CatalogTable table;
+	Oid			view;
+	LocalTransactionId lxid;
+	int			rows;
+} RowCount;
+
+static RowCount letter_count = {CATALOG_DEAD_LETTER, InvalidOid, InvalidLocalTransactionId, 0};
+static RowCount group_count = {CATALOG_QUARANTINE, InvalidOid, InvalidLocalTransactionId, 0};
 
 /* Returns how much of a text is kept, to a character boundary. */
 int
@@ -50,19 +76,35 @@ cut_text(const char *text)
 	return PointerGetDatum(cstring_to_text_with_len(text, catalog_kept_length(text)));
 }
 
-/* Returns how many letters of a view there are, at most limit. */
+/* Returns how many rows of a view a table has, at most limit. */
 static int
-count_letters(Oid viewid, int limit)
+count_rows(CatalogTable table, Oid viewid, int limit)
 {
 	CatalogScan scan;
 	int			n = 0;
 
-	if (!catalog_scan_begin(&scan, CATALOG_DEAD_LETTER, RowExclusiveLock, viewid, NULL))
+	if (!catalog_scan_begin(&scan, table, RowExclusiveLock, viewid, NULL))
 		return limit;
 	while (n < limit && catalog_scan_next(&scan) != NULL)
 		n++;
 	catalog_scan_end(&scan, NoLock);
 	return n;
+}
+
+/* Counts one more row of the view; returns false, and does not, over the limit. */
+static bool
+count_one_more(RowCount *count, Oid viewid)
+{
+	if (count->view != viewid || count->lxid != compat_my_lxid())
+	{
+		count->rows = count_rows(count->table, viewid, guc_dead_letter_limit);
+		count->view = viewid;
+		count->lxid = compat_my_lxid();
+	}
+	if (count->rows >= guc_dead_letter_limit)
+		return false;
+	count->rows++;
+	return true;
 }
 
 /* Keeps a row that a view could not process; see view_catalog.h. */
@@ -75,13 +117,7 @@ catalog_insert_dead_letter(Oid viewid, Oid streamid, const char *row,
 
 	Assert(OidIsValid(viewid) && failure->sqlstate != 0);
 
-	if (counted_view != viewid || counted_lxid != compat_my_lxid())
-	{
-		counted_letters = count_letters(viewid, guc_dead_letter_limit);
-		counted_view = viewid;
-		counted_lxid = compat_my_lxid();
-	}
-	if (counted_letters >= guc_dead_letter_limit)
+	if (!count_one_more(&letter_count, viewid))
 		return false;
 
 	values[0] = ObjectIdGetDatum(viewid);
@@ -93,23 +129,67 @@ catalog_insert_dead_letter(Oid viewid, Oid streamid, const char *row,
 	values[5] = LSNGetDatum(failure->lsn);
 	values[6] = TimestampTzGetDatum(failure->time);
 	catalog_insert_row(CATALOG_DEAD_LETTER, values, isnull);
-	counted_letters++;
 	return true;
 }
 
-/* Keeps the keys of a group that could not be written. */
-void
-catalog_insert_quarantine(Oid viewid, const char *keys, const CatalogFailure *failure)
+/*
+ * Writes values over the row of the same group, and counts one more failure;
+ * returns false if there is none.
+ */
+static bool
+update_quarantine(Datum *values, const bool *isnull)
 {
-	Datum		values[6];
-	bool		isnull[6] = {false};
+	CatalogScan scan;
+	HeapTuple	tuple;
+	bool		found = false;
+
+	if (!catalog_scan_begin_pair(&scan, CATALOG_QUARANTINE,
+								 DatumGetObjectId(values[QUARANTINE_VIEW]),
+								 QUARANTINE_HASH + 1, DatumGetInt64(values[QUARANTINE_HASH])))
+		return false;
+	while (!found && (tuple = catalog_scan_next(&scan)) != NULL)
+	{
+		Datum		old[QUARANTINE_COLUMNS];
+		bool		old_isnull[QUARANTINE_COLUMNS];
+
+		heap_deform_tuple(tuple, RelationGetDescr(scan.rel), old, old_isnull);
+		found = DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID,
+													 old[QUARANTINE_KEYS],
+													 values[QUARANTINE_KEYS]));
+		if (found)
+		{
+			values[QUARANTINE_FAILURES] =
+				Int64GetDatum(DatumGetInt64(old[QUARANTINE_FAILURES]) + 1);
+			catalog_update_row(&scan, tuple, values, isnull);
+		}
+	}
+	catalog_scan_end(&scan, NoLock);
+	return found;
+}
+
+/* Keeps the keys of a group that could not be written; see view_catalog.h. */
+bool
+catalog_quarantine_group(Oid viewid, const char *keys, const CatalogFailure *failure)
+{
+	Datum		values[QUARANTINE_COLUMNS];
+	bool		isnull[QUARANTINE_COLUMNS] = {false};
 
 	Assert(OidIsValid(viewid) && failure->sqlstate != 0);
-	values[0] = ObjectIdGetDatum(viewid);
-	values[1] = cut_text(keys);
-	values[2] = CStringGetTextDatum(unpack_sql_state(failure->sqlstate));
-	values[3] = cut_text(failure->message ? failure->message : "");
-	values[4] = LSNGetDatum(failure->lsn);
-	values[5] = TimestampTzGetDatum(failure->time);
+	values[QUARANTINE_VIEW] = ObjectIdGetDatum(viewid);
+	values[QUARANTINE_KEYS] = cut_text(keys);
+	values[QUARANTINE_SQLSTATE] = CStringGetTextDatum(unpack_sql_state(failure->sqlstate));
+	values[QUARANTINE_MESSAGE] = cut_text(failure->message ? failure->message : "");
+	values[QUARANTINE_LSN] = LSNGetDatum(failure->lsn);
+	values[QUARANTINE_TIME] = TimestampTzGetDatum(failure->time);
+	values[QUARANTINE_FAILURES] = Int64GetDatum(1);
+	/* a generated column: as the table says */
+	values[QUARANTINE_HASH] = DirectFunctionCall2Coll(hashtextextended, C_COLLATION_OID,
+													  values[QUARANTINE_KEYS], Int64GetDatum(0));
+
+	/* the group may have failed before in this transaction */
+	CommandCounterIncrement();
+	if (update_quarantine(values, isnull) || !count_one_more(&group_count, viewid))
+		return false;
 	catalog_insert_row(CATALOG_QUARANTINE, values, isnull);
+	return true;
 }

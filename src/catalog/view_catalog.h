@@ -104,9 +104,13 @@ extern int	catalog_kept_length(const char *text);
 extern bool catalog_insert_dead_letter(Oid viewid, Oid streamid, const char *row,
 									   const CatalogFailure *failure);
 
-/* Keeps the keys of a group that could not be written. */
-extern void catalog_insert_quarantine(Oid viewid, const char *keys,
-									  const CatalogFailure *failure);
+/*
+ * Keeps the keys of a group that could not be written: one row for each group,
+ * as of its last failure, and a count.  Returns true if the group is new there;
+ * over stream_ext.dead_letter_limit a new one is not kept, and is not new.
+ */
+extern bool catalog_quarantine_group(Oid viewid, const char *keys,
+									 const CatalogFailure *failure);
 
 /* Changes whenever a view was created, dropped or altered: compare and reload. */
 extern uint64 catalog_generation(void);

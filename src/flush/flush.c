@@ -233,9 +233,11 @@ quarantine(FlushWriter *writer, FlushEntry *entry, const ErrorData *error)
 	failure.message = error->message;
 	failure.lsn = writer->position.lsn;
 	failure.time = clock_now();
-	catalog_insert_quarantine(writer->view->viewid, keys.data, &failure);
 	writer->quarantined++;
+	if (!catalog_quarantine_group(writer->view->viewid, keys.data, &failure))
+		return;
 
+	/* once: what has failed will fail at every flush */
 	ereport(WARNING,
 			(errcode(error->sqlerrcode),
 			 errmsg("a group of view \"%s\" cannot be written and is in quarantine",

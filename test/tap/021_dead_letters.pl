@@ -107,6 +107,24 @@ $node->safe_psql('postgres', q{DELETE FROM busy; SELECT stream_resume('many')});
 $node->safe_psql('postgres', 'SELECT stream_sync()');
 is($node->safe_psql('postgres', $kept), '499|499|1006', 'they are there once the view goes on');
 
+# So does it for groups that storage cannot combine: a row each, however often
+# they fail, and no more of them than of dead letters.
+set_for_worker($node, 'stream_ext.dead_letter_limit', '3');
+$node->safe_psql('postgres', q{
+	CREATE TABLE weights (key int, w float8) USING stream;
+	CREATE MATERIALIZED VIEW weight AS SELECT key, sum(w) AS w FROM weights GROUP BY key});
+for (1 .. 3)
+{
+	$node->safe_psql('postgres', 'INSERT INTO weights SELECT g, 1e308 FROM generate_series(1, 5) g');
+	$node->safe_psql('postgres', q{SELECT stream_flush('weight')});
+}
+is($node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT keys), min(failures), max(failures) FROM _stream_ext.quarantine'),
+	'3|3|2|2', 'groups in quarantine have a row each, up to the limit');
+is($node->safe_psql('postgres', q{SELECT groups_quarantined FROM pg_stat_stream_view WHERE viewname = 'weight'}),
+	'10', '... and every failure is counted');
+my @warnings = slurp_file($node->logfile) =~ /WARNING: .* a group of view "weight" cannot be written/g;
+is(scalar(@warnings), 3, '... but logged once for a group');
+
 # Nobody but the owner of the stream sees its rows there, nobody forges rows.
 $node->safe_psql('postgres', 'CREATE ROLE stranger; CREATE ROLE writer; GRANT INSERT ON events TO writer');
 is($node->safe_psql('postgres', 'SET ROLE stranger; SELECT count(*) FROM stream_dead_letter'), '0',

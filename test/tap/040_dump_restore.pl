@@ -63,6 +63,8 @@ sub database_lives
 	$other->safe_psql($database, sprintf($write, 400, 700));	# windows old and new
 	is($other->safe_psql($database, $properties), $node->safe_psql('postgres', $properties),
 		"$database: owners, rights, comments and options are the same");
+	is($other->safe_psql($database, 'SELECT * FROM _stream_ext.quarantine'),
+		$node->safe_psql('postgres', 'SELECT * FROM _stream_ext.quarantine'), "$database: so is the quarantine");
 	views_agree($other, $database, 'goes on');
 	flush_all($other, $database);
 	views_agree($other, $database, 'flushes');
@@ -99,6 +101,8 @@ $node->safe_psql('postgres', q{
 	COMMENT ON MATERIALIZED VIEW v IS 'by the hour';
 	ALTER MATERIALIZED VIEW v RENAME TO renamed;
 });
+$node->safe_psql('postgres', q{INSERT INTO _stream_ext.quarantine
+	VALUES ('named', 'k1=name 7', '22003', 'value out of range: overflow', '0/1', '2026-01-01 00:00+00', 3)});
 $node->safe_psql('postgres', sprintf($write, 1, 500));
 flush_all($node, 'postgres');
 

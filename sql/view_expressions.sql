@@ -107,6 +107,20 @@ SELECT flush_views();
 SELECT send('letters', $$ SELECT g, g * 2, chr(96 + g) FROM generate_series(1, 7) g $$);
 SELECT * FROM check_views() WHERE name LIKE 'sealed%';
 
+-- A plan without a check that a domain had not yet is not kept.
+CREATE DOMAIN open_score AS int;
+CREATE TABLE scores (s int) USING stream;
+CREATE MATERIALIZED VIEW scored AS SELECT count(*) AS n, sum(s::open_score) AS total FROM scores;
+INSERT INTO scores VALUES (1), (20);
+SELECT * FROM scored;
+ALTER DOMAIN open_score ADD CHECK (VALUE < 10);
+INSERT INTO scores VALUES (2), (30);
+SELECT * FROM scored;
+SELECT stream_sync();
+SELECT row, sqlstate FROM stream_dead_letter WHERE view = 'scored'::regclass;
+DROP TABLE scores CASCADE;
+DROP DOMAIN open_score;
+
 DROP TABLE events, letters CASCADE;
 DROP SCHEMA archive CASCADE;
 DROP TABLE seals;

@@ -21,6 +21,7 @@
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "compat.h"
 #include "worker/inner_plan.h"
@@ -152,6 +153,32 @@ inner_plan_uses_relation(const InnerPlan *plan, Oid relid)
 	return list_member_oid(plan->relations, relid) ||
 		(plan->small && list_member_oid(plan->small->relationOids, relid)) ||
 		(plan->large && list_member_oid(plan->large->relationOids, relid));
+}
+
+/* Returns whether a plan depends on the type with this hash in TYPEOID's cache. */
+static bool
+plan_uses_type(const PlannedStmt *plan, uint32 hashvalue)
+{
+	ListCell   *lc;
+
+	foreach(lc, plan->invalItems)
+	{
+		PlanInvalItem *item = lfirst_node(PlanInvalItem, lc);
+
+		if (item->cacheId == TYPEOID && item->hashValue == hashvalue)
+			return true;
+	}
+	return false;
+}
+
+/* Returns whether one of the plans does, or might: see inner_plan.h. */
+bool
+inner_plan_uses_type(const InnerPlan *plan, uint32 hashvalue)
+{
+	if (plan->small == NULL && plan->large == NULL)
+		return true;
+	return (plan->small != NULL && plan_uses_type(plan->small, hashvalue)) ||
+		(plan->large != NULL && plan_uses_type(plan->large, hashvalue));
 }
 
 /* Locks relations for reading. */

@@ -56,7 +56,27 @@ worker_views_relation_changed_cb(Datum arg, Oid relid)
 	}
 }
 
-/* A function, type, role ... changed: all views are planned anew. */
+/*
+ * A type changed: views whose plans depend on it are planned anew.  Not all
+ * of them, because every table that is made has a type, temporary ones too.
+ */
+static void
+worker_views_type_changed_cb(Datum arg, int cacheid, uint32 hashvalue)
+{
+	ListCell   *lc;
+
+	if (known_views == NULL)
+		return;
+	foreach(lc, *known_views)
+	{
+		WorkerView *view = lfirst(lc);
+
+		if (hashvalue == 0 || view->plan == NULL || inner_plan_uses_type(view->plan, hashvalue))
+			view->stale = true;
+	}
+}
+
+/* A function, role, schema ... changed: all views are planned anew. */
 static void
 worker_views_object_changed_cb(Datum arg, int cacheid, uint32 hashvalue)
 {
@@ -67,10 +87,11 @@ worker_views_object_changed_cb(Datum arg, int cacheid, uint32 hashvalue)
 void
 worker_views_init(void)
 {
-	static const int caches[] = {PROCOID, TYPEOID, OPEROID, AMOPOPID, CONSTROID,
-	NAMESPACEOID, AUTHOID, AUTHMEMMEMROLE, FOREIGNSERVEROID};
+	static const int caches[] = {PROCOID, OPEROID, AMOPOPID, NAMESPACEOID, AUTHOID,
+	AUTHMEMMEMROLE, FOREIGNSERVEROID};
 
 	CacheRegisterRelcacheCallback(worker_views_relation_changed_cb, (Datum) 0);
+	CacheRegisterSyscacheCallback(TYPEOID, worker_views_type_changed_cb, (Datum) 0);
 	for (int i = 0; i < lengthof(caches); i++)
 		CacheRegisterSyscacheCallback(caches[i], worker_views_object_changed_cb, (Datum) 0);
 }

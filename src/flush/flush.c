@@ -34,6 +34,7 @@
 #include "clock.h"
 #include "error_class.h"
 #include "flush/flush_private.h"
+#include "time_limit.h"
 
 /* Windows further ahead of the clock than this are looked up, always. */
 #define FAR_FUTURE_US	USECS_PER_DAY
@@ -156,7 +157,7 @@ describe_action(FlushWriter *writer, FlushEntry *entries, uint32 nentries, void 
 
 /*
  * Runs an action as the view's owner, with a snapshot that sees what this
- * transaction wrote before.
+ * transaction wrote before, and for a limited time.
  */
 void
 flush_run_as_owner(FlushWriter *writer, OwnerAction action,
@@ -167,7 +168,9 @@ flush_run_as_owner(FlushWriter *writer, OwnerAction action,
 	CommandCounterIncrement();
 	owner_enter(&scope, writer->view);
 	PushActiveSnapshot(GetLatestSnapshot());
+	time_limit_start();
 	action(writer, entries, nentries, result);
+	time_limit_end();
 	PopActiveSnapshot();
 	owner_leave(&scope);
 }
@@ -194,6 +197,7 @@ flush_try_as_owner(FlushWriter *writer, OwnerAction action,
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(context);
+		time_limit_end();
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
@@ -222,10 +226,15 @@ quarantine(FlushWriter *writer, FlushEntry *entry, const ErrorData *error)
 {
 	CatalogFailure failure;
 	StringInfoData keys;
+	ErrorData  *unprintable;
 
 	initStringInfo(&keys);
-	if (flush_try_as_owner(writer, describe_action, entry, 1, &keys) != NULL)
+	unprintable = flush_try_as_owner(writer, describe_action, entry, 1, &keys);
+	if (unprintable != NULL)
 	{
+		/* out of time, or the worker is to end */
+		if (unprintable->sqlerrcode == ERRCODE_QUERY_CANCELED)
+			ReThrowError(unprintable);
 		resetStringInfo(&keys);
 		appendStringInfoString(&keys, "(not printable)");
 	}

@@ -31,9 +31,12 @@
 #include "utils/snapmgr.h"
 
 #include "flush/flush_private.h"
+#include "time_limit.h"
 
 #define INSERT_BUFFER_ROWS	500
 #define INSERT_BUFFER_BYTES (512 * 1024)
+/* So many groups are progress: a large flush takes its time. */
+#define PROGRESS_GROUPS		1024
 
 /* One storage table, open for writing. */
 typedef struct TableWriter
@@ -286,8 +289,11 @@ flush_write(FlushWriter *writer, Oid relid, FlushEntry *entries, uint32 nentries
 	for (uint32 i = 0; i < nentries; i++)
 	{
 		MinimalTuple tuple = entries[i].tuple;
-		TupleTableSlot *found = entries[i].is_new ? NULL : table_writer_find(table, tuple);
+		TupleTableSlot *found;
 
+		if (i % PROGRESS_GROUPS == 0)
+			time_limit_start();
+		found = entries[i].is_new ? NULL : table_writer_find(table, tuple);
 		Assert(entries[i].slot == entries[0].slot);
 		if (found != NULL)
 			table_writer_combine(table, found, tuple);

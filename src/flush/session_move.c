@@ -26,6 +26,7 @@
 
 #include "catalog/owner_query.h"
 #include "flush/flush_private.h"
+#include "time_limit.h"
 #include "window/session_cell.h"
 
 /* One row of storage. */
@@ -168,7 +169,9 @@ move_session(FlushWriter *writer, const StreamQuery *query, const SessionMove *m
 	int			ngroups = 0;
 	ListCell   *lc;
 
+	time_limit_start();
 	(void) owner_query_run(writer->view, sql, params, &receiver.pub);
+	time_limit_end();
 	if (receiver.fragments == NIL)
 		return;
 	delete_fragments(receiver.fragments);

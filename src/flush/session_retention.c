@@ -9,7 +9,8 @@
  * Comparison functions of the keys may be anybody's code: the query runs as
  * the view's owner, in a subtransaction.
  *
- * Failure: an error is reported, and the partition stays.
+ * Failure: an error is reported, and the partition stays; one that ran out of
+ * time ends this call of retention.
  */
 #include "postgres.h"
 #include "compat.h"
@@ -25,6 +26,7 @@
 
 #include "catalog/owner_query.h"
 #include "flush/flush_private.h"
+#include "time_limit.h"
 
 /* Returns the query; its parameters are the bound and the cells around it. */
 static char *
@@ -95,12 +97,18 @@ session_crosses(const ViewCatalog *view, const StreamQuery *query, int64 bound)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
+		time_limit_start();
 		result = ask_storage(view, query, bound);
+		time_limit_end();
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(context);
+		time_limit_end();
+		/* more partitions would take as long again */
+		if (geterrcode() == ERRCODE_QUERY_CANCELED)
+			PG_RE_THROW();
 		EmitErrorReport();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();

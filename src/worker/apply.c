@@ -26,7 +26,6 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
-#include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 #include "clock.h"
@@ -35,6 +34,7 @@
 #include "flush/flush.h"
 #include "guc.h"
 #include "stat/latency.h"
+#include "time_limit.h"
 #include "worker/inner_plan.h"
 #include "worker/worker.h"
 
@@ -122,8 +122,7 @@ apply_chunk(Attempt *attempt)
 	uint64		rows = scratch_rows(scratch);
 	uint64		expired = scratch_expired_rows(scratch);
 
-	if (guc_apply_timeout_ms > 0)
-		enable_timeout_after(STATEMENT_TIMEOUT, guc_apply_timeout_ms);
+	time_limit_start();
 	if (attempt->mode & APPLY_CAREFUL)
 		apply_rows_careful(attempt->view, run, scratch, attempt->late, CHUNK_ROWS_CAREFUL,
 						   &attempt->doubt);
@@ -141,7 +140,7 @@ apply_chunk(Attempt *attempt)
 		 */
 		run_pass(run);
 	}
-	disable_timeout(STATEMENT_TIMEOUT, false);
+	time_limit_end();
 	attempt->rows_out += scratch_rows(scratch) - rows;
 	attempt->rows_expired += scratch_expired_rows(scratch) - expired;
 
@@ -164,8 +163,10 @@ apply_publish(Attempt *attempt)
 
 	FAULT_POINT("apply-before-publish");
 	attempt->publishing = true;
+	time_limit_start();
 	published = generation_publish(view->writer, view->scratch, attempt->run->end_lsn,
 								   run_watermark(attempt->run));
+	time_limit_end();
 	attempt->publishing = false;
 	FAULT_POINT("apply-after-publish");
 	return published;
@@ -369,7 +370,7 @@ apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 			result = APPLY_DONE;
 		}
 		FlushErrorState();
-		disable_timeout(STATEMENT_TIMEOUT, false);
+		time_limit_end();
 		QueryCancelPending = false;
 		run_finish(attempt->run);
 		AbortCurrentTransaction();

@@ -84,6 +84,14 @@ crash_guard_enter(Oid viewid, bool cancelable)
 	view_at_work = viewid;
 }
 
+/* From now on the view at work is not to be cancelled, nor has it been. */
+void
+crash_guard_finish(void)
+{
+	work_is_cancelable = false;
+	QueryCancelPending = false;
+}
+
 /* From now on a crash is nobody's. */
 void
 crash_guard_leave(void)

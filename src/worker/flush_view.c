@@ -7,13 +7,15 @@
  *
  * Failure: errors are logged and counted, the flush is tried again later,
  * each time later: it may have waited for a lock, and other views wait
- * meanwhile.  Readers go on from memory.  An error after the commit ends the
- * worker.
+ * meanwhile.  Readers go on from memory.  A flush that runs out of time again
+ * and again disables its view, and is not tried any more.  An error after the
+ * commit ends the worker.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "postmaster/interrupt.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -23,10 +25,13 @@
 #include "fault_point.h"
 #include "flush/flush.h"
 #include "guc.h"
+#include "time_limit.h"
 #include "worker/worker.h"
 
 /* A view without groups moves its position once it is this far behind. */
 #define IDLE_POSITION_BYTES	(16 * 1024 * 1024)
+/* Out of time this often in a row: the view's functions never end. */
+#define FLUSH_TIMEOUTS_MAX	3
 /* How often flushed groups are looked at that some snapshot still needed. */
 #define TRIM_MS				1000
 /* The watermark of an idle stream follows the clock no more often than this. */
@@ -51,10 +56,14 @@ flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn,
 	FAULT_POINT("flush-begin");
 	position = catalog_get_position(view->viewid, NULL);
 	owner_enter(&scope, view->catalog);
+	time_limit_start();
 	groups = generation_unflushed(view->writer, &ngroups);
+	time_limit_end();
 	owner_leave(&scope);
 	writer = flush_begin(view->catalog, view->desc, view->tids, &position);
 	written = flush_groups(writer, groups, ngroups, &quarantined);
+	/* no code of the view's owner from here on: what is done is kept */
+	crash_guard_finish();
 	FAULT_POINT("flush-after-groups");
 	dead_letters_begin(view->letters);
 	dead_letters_write(view->letters, view->catalog, lsn);
@@ -81,6 +90,7 @@ flush_done(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn, TimestampTz
 	view->flushed_restart_lsn = restart_lsn;
 	view->last_flush = now;
 	view->flush_failures = 0;
+	view->flush_timeouts = 0;
 	view->flush_retry_at = 0;
 	pg_atomic_write_u64(&control->flushed_lsn, lsn);
 	pg_atomic_write_u64(&control->restart_lsn, restart_lsn);
@@ -93,21 +103,39 @@ flush_done(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn, TimestampTz
 	late_forget_kept(&view->late_rows, lsn);
 }
 
+/* Returns whether flushes of the view have run out of time too often. */
+static bool
+flush_gave_up(const WorkerView *view)
+{
+	return view->flush_timeouts >= FLUSH_TIMEOUTS_MAX;
+}
+
 /* Takes note of a flush that failed with the error at hand. */
 static void
-flush_failed(WorkerView *view, TimestampTz start)
+flush_failed(StreamWorker *worker, WorkerView *view, TimestampTz start)
 {
 	ErrorData  *edata = CopyErrorData();
+	bool		out_of_time = edata->sqlerrcode == ERRCODE_QUERY_CANCELED;
 
-	EmitErrorReport();
-	FlushErrorState();
-	AbortCurrentTransaction();
-	worker_view_note_error(view, edata->sqlerrcode, edata->message);
-	FreeErrorData(edata);
-	pg_atomic_fetch_add_u64(&view->control->flush_failures, 1);
 	view->last_flush = start;
 	view->flush_failures++;
 	view->flush_retry_at = clock_real() + apply_retry_delay_us(view->flush_failures);
+	/* cancelled because the process is to end: nobody's fault */
+	if (!out_of_time || !ShutdownRequestPending)
+	{
+		EmitErrorReport();
+		worker_view_note_error(view, edata->sqlerrcode, edata->message);
+		pg_atomic_fetch_add_u64(&view->control->flush_failures, 1);
+		view->flush_timeouts = out_of_time ? view->flush_timeouts + 1 : 0;
+	}
+	FlushErrorState();
+	time_limit_end();
+	QueryCancelPending = false;
+	FreeErrorData(edata);
+	AbortCurrentTransaction();
+	if (flush_gave_up(view))
+		worker_view_set_state(worker, view, VIEW_DISABLED,
+							  "a flush exceeded stream_ext.apply_timeout again and again");
 }
 
 /*
@@ -157,7 +185,7 @@ flush_sealed(StreamWorker *worker, WorkerView *view)
 	volatile bool committed = false;
 	volatile bool done = false;
 
-	crash_guard_enter(view->viewid, false);
+	crash_guard_enter(view->viewid, true);
 	PG_TRY();
 	{
 		XLogRecPtr	lsn = generation_seal(view->writer);
@@ -189,7 +217,7 @@ flush_sealed(StreamWorker *worker, WorkerView *view)
 			PG_RE_THROW();
 
 		MemoryContextSwitchTo(old);
-		flush_failed(view, start);
+		flush_failed(worker, view, start);
 	}
 	PG_END_TRY();
 	crash_guard_leave();
@@ -208,6 +236,8 @@ bool
 flush_view(StreamWorker *worker, WorkerView *view)
 {
 	Assert(!IsTransactionState());
+	if (flush_gave_up(view))
+		return false;
 
 	/*
 	 * after many failures the open generation must wait for a place in the
@@ -223,13 +253,14 @@ flush_view(StreamWorker *worker, WorkerView *view)
 }
 
 /*
- * Returns false for a while after a flush that failed.  The position of a view
+ * Returns false for a while after a flush that failed, and until the view is
+ * resumed if it ran out of time again and again.  The position of a view
  * in a gap is the administrator's: one accepted just now must not go back.
  */
 bool
 flush_may_try(const WorkerView *view)
 {
-	if (view->catalog->state == VIEW_GAP)
+	if (view->catalog->state == VIEW_GAP || flush_gave_up(view))
 		return false;
 	return view->flush_retry_at == 0 || clock_real() >= view->flush_retry_at;
 }
@@ -243,9 +274,10 @@ flush_is_due(const WorkerView *view, TimestampTz now)
 	bool		interval_over = TimestampDifferenceExceeds(view->last_flush, now,
 														   guc_flush_interval_ms);
 
-	if (applied == view->flushed_lsn || now < view->flush_retry_at)
+	if (applied == view->flushed_lsn || !flush_may_try(view))
 		return false;
-	if (view->flush_soon || dead_letters_any(view->letters) ||
+	/* one that failed has sealed its groups: the open generation may be empty */
+	if (view->flush_soon || view->flush_failures > 0 || dead_letters_any(view->letters) ||
 		pg_atomic_read_u64(&view->control->flush_request) > view->flushed_lsn)
 		return true;
 	if (behind > (uint64) guc_flush_wal_mb * 1024 * 1024 &&

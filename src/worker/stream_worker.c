@@ -57,7 +57,7 @@ extern PGDLLEXPORT void stream_ext_worker_main(Datum arg);
 
 static DatabaseControl *my_control = NULL;
 
-/* SIGTERM: leave soon; a view's query that is running is cancelled. */
+/* SIGTERM: leave soon; code of a view that is running is cancelled. */
 static void
 stream_worker_terminate_cb(SIGNAL_ARGS)
 {

@@ -76,6 +76,7 @@ typedef struct WorkerView
 	bool		flush_soon;
 	TimestampTz flush_retry_at; /* not before, after a flush that failed */
 	int			flush_failures; /* in a row */
+	int			flush_timeouts; /* in a row */
 	TimestampTz retention_at;	/* look for expired partitions then */
 	int			retention_failures; /* in a row */
 
@@ -182,6 +183,7 @@ extern void retained_wal_update(StreamWorker *worker, bool now);
 /* crash_guard.c */
 extern void crash_guard_init(Oid dbid);
 extern void crash_guard_enter(Oid viewid, bool cancelable); /* by SIGTERM */
+extern void crash_guard_finish(void);	/* not to be cancelled any more */
 extern void crash_guard_leave(void);
 extern bool crash_guard_cancelable(void);
 extern List *crash_guard_take_culprits(void);	/* views that crashed too

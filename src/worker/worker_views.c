@@ -513,6 +513,7 @@ worker_view_update(StreamWorker *worker, WorkerView *view, const ViewCatalog *no
 		view->failures = view->timeouts = 0;
 		view->retry_at = 0;
 		view->flush_failures = 0;
+		view->flush_timeouts = 0;
 		view->flush_retry_at = 0;
 		view->flush_soon = (now->state == VIEW_PAUSED);
 		if (view->catchup != NULL)

@@ -98,6 +98,88 @@ oracle_ok($node, 'SELECT * FROM endless',
 	"SELECT k, count(*) FROM (SELECT k FROM witness OFFSET $before) w GROUP BY k",
 	'mended and resumed it has every row since it was created');
 
+# --- a combine function that does not end --------------------------------------
+# Where it meets a state: in memory, or in storage.  It holds a lock that tells.
+my $combine = q{CREATE OR REPLACE FUNCTION combine(int, int) RETURNS int LANGUAGE plpgsql AS};
+$node->safe_psql('postgres', qq{$combine
+		\$\$ BEGIN
+			WHILE \$1 + \$2 = 7 LOOP
+				PERFORM pg_advisory_xact_lock_shared(4711), pg_sleep(0.01);
+			END LOOP;
+			RETURN \$1 + \$2;
+		END \$\$;
+	CREATE AGGREGATE total(int) (SFUNC = int4pl, STYPE = int, COMBINEFUNC = combine, INITCOND = '0');
+	CREATE MATERIALIZED VIEW in_memory AS SELECT k, total(id) AS n FROM events WHERE k = 51 GROUP BY k;
+	CREATE MATERIALIZED VIEW in_storage AS SELECT k, total(id) AS n FROM events WHERE k = 52 GROUP BY k;
+});
+
+# Writes one row of that view's to stream and witness.
+sub write_row
+{
+	my ($id, $k) = @_;
+	$node->safe_psql('postgres', "INSERT INTO witness VALUES ($id, $k, 0); INSERT INTO events VALUES ($id, $k, 0); SELECT stream_sync()");
+	return;
+}
+
+# Changes a setting while the worker may be busy.
+sub change_setting
+{
+	my ($name, $value) = @_;
+	$node->safe_psql('postgres', "ALTER SYSTEM SET $name = '$value'");
+	$node->reload;
+	wait_until($node, "SELECT current_setting('$name') = '$value'");
+	return;
+}
+
+# Mends the function and lets the view go on.
+sub view_is_mended
+{
+	my ($view, $k) = @_;
+	local $Test::Builder::Level = $Test::Builder::Level + 1;
+	oracle_ok($node, 'SELECT * FROM good', $good, "others go on beside a combine function that does not end $view");
+	$node->safe_psql('postgres', "$combine 'BEGIN RETURN \$1 + \$2; END'; SELECT stream_resume('$view')");
+	return oracle_ok($node, "SELECT * FROM $view", "SELECT k, sum(id) FROM witness WHERE k = $k GROUP BY k", 'mended and resumed it has every row');
+}
+my $endless = $node->safe_psql('postgres', q{SELECT prosrc FROM pg_proc WHERE proname = 'combine'});
+
+change_setting('stream_ext.flush_interval', '1h');
+$worker = worker_pid($node);
+write_row(3, 51);
+$node->safe_psql('postgres', 'INSERT INTO witness VALUES (4, 51, 0); INSERT INTO events VALUES (4, 51, 0)');
+wait_until($node, state_of('in_memory'), 'disabled');
+view_is_mended('in_memory', 51);
+
+$node->safe_psql('postgres', "$combine \$\$$endless\$\$");
+write_row(3, 52);
+$node->safe_psql('postgres', q{SELECT stream_flush('in_storage')});
+write_row(4, 52);
+change_setting('stream_ext.flush_interval', '100ms');
+wait_until($node, state_of('in_storage'), 'disabled');
+like($node->safe_psql('postgres', q{SELECT last_error FROM pg_stat_stream_view WHERE viewname = 'in_storage'}),
+	qr/timeout/, 'the view says what happened');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM _stream_ext.quarantine'), 0, 'running out of time is not the fault of a group');
+is(worker_pid($node), $worker, 'the worker is the same');
+view_is_mended('in_storage', 52);
+
+# --- ... and without a time limit: the worker can be told to end ------------------
+$node->safe_psql('postgres', "$combine \$\$$endless\$\$");
+$node->safe_psql('postgres', q{DROP MATERIALIZED VIEW in_storage;
+	CREATE MATERIALIZED VIEW in_storage AS SELECT k, total(id) AS n FROM events WHERE k = 53 GROUP BY k});
+change_setting('stream_ext.apply_timeout', 0);
+write_row(3, 53);
+$node->safe_psql('postgres', q{SELECT stream_flush('in_storage')});
+# nobody waits for a worker that may be flushing for ever
+$node->safe_psql('postgres', 'INSERT INTO witness VALUES (4, 53, 0); INSERT INTO events VALUES (4, 53, 0)');
+wait_until($node, "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = 4711 AND pid = $worker");
+change_setting('stream_ext.apply_timeout', '300ms');
+is($node->safe_psql('postgres', "SELECT pg_terminate_backend($worker, 1000 * $PostgreSQL::Test::Utils::timeout_default)"),
+	't', 'a worker can be terminated in the middle of a flush');
+isnt(worker_pid($node), $worker, 'there is another');
+wait_until($node, state_of('in_storage'), 'disabled');
+view_is_mended('in_storage', 53);
+change_setting('stream_ext.flush_interval', '10s');
+$node->safe_psql('postgres', 'DROP MATERIALIZED VIEW in_memory, in_storage');
+
 # --- a paused view: WAL is kept, then let go ----------------------------------
 $node->safe_psql('postgres', q{SELECT stream_pause('joined')});
 write_rows(300);

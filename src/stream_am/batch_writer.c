@@ -13,6 +13,10 @@
  * fate of its parent, so the parent may go on filling it.  Rows that are
  * still here when their subtransaction aborts are dropped.
  *
+ * The xid of a batch is never newer than that of its record.  Recovery sees
+ * only the latter; what it has not seen it hands out again, and another
+ * transaction would commit rows that a crash had cut off.
+ *
  * Memory: writers live in TopTransactionContext; the transaction callbacks
  * forget them.
  * Failure: between writing a batch and emptying the builder nothing may
@@ -21,6 +25,7 @@
 #include "postgres.h"
 
 #include "access/detoast.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "access/xloginsert.h"
@@ -202,7 +207,10 @@ writer_write(BatchWriter *writer)
 
 	if (nrows == 0)
 		return;
-	Assert(TransactionIdIsValid(writer->xid));
+	/* rows of a child that has been released are its parent's */
+	if (writer->subid == GetCurrentSubTransactionId())
+		writer->xid = GetCurrentTransactionId();
+	Assert(TransactionIdFollowsOrEquals(GetCurrentTransactionIdIfAny(), writer->xid));
 
 	FAULT_POINT("batch-before-write");
 	back_pressure_wait(my_database, writer->stream);
@@ -227,6 +235,9 @@ BatchWriter *
 batch_writer_open(Relation rel)
 {
 	SubTransactionId subid = GetCurrentSubTransactionId();
+
+	/* also for the record of a batch that must go before these rows come */
+	TransactionId xid = GetCurrentTransactionId();
 	BatchWriter *writer = NULL;
 	ListCell   *cell;
 
@@ -258,7 +269,7 @@ batch_writer_open(Relation rel)
 	{
 		writer_write(writer);
 		writer->subid = subid;
-		writer->xid = GetCurrentTransactionId();
+		writer->xid = xid;
 	}
 	return writer;
 }

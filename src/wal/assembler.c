@@ -12,7 +12,8 @@
  * xids are 32 bits wide here, as in WAL.  That is unambiguous: a bag lives as
  * long as its transaction, or, after a crash, until the next
  * XLOG_RUNNING_XACTS, which the server writes every few seconds; xids cannot
- * wrap around meanwhile.
+ * wrap around meanwhile.  Nor does a server that has crashed hand out the xid
+ * of a bag again: see stream_am/batch_writer.c.
  *
  * Memory: batch data lies in the assembler's context, chunk by chunk.  Over
  * the limit the data of the largest bags is dropped (of all that are at or

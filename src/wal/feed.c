@@ -126,6 +126,7 @@ feed_take_batch(Feed *feed, XLogReaderState *record)
 		feed_skip_malformed(feed, record->ReadRecPtr);
 		return;
 	}
+	Assert(TransactionIdFollowsOrEquals(XLogRecGetXid(record), info.xid));
 	if (info.dbid == feed->dbid)
 		assembler_add(feed->assembler, &info, record->ReadRecPtr, data);
 }

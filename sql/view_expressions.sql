@@ -107,6 +107,47 @@ SELECT flush_views();
 SELECT send('letters', $$ SELECT g, g * 2, chr(96 + g) FROM generate_series(1, 7) g $$);
 SELECT * FROM check_views() WHERE name LIKE 'sealed%';
 
+-- An argument is evaluated only where FILTER is true, as in PostgreSQL, also below an ordinary view and as a
+-- domain that forbids NULL; a row that fails where it is true, or in FILTER, is rejected.
+CREATE FUNCTION checked(n int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  IF n IS NULL OR n = 0 THEN RAISE 'evaluated'; END IF;
+  RETURN n;
+END $$;
+SELECT make_stream('readings', 'k int, x int, t text, ts timestamp');
+CREATE VIEW public.ratios AS SELECT k, x, 100 / x AS ratio FROM public.readings;
+CREATE VIEW archive.ratios AS SELECT k, x, 100 / x AS ratio FROM archive.readings;
+CREATE TABLE factors (k int, divisor int);
+INSERT INTO factors SELECT k, k FROM generate_series(0, 2) k;
+SELECT make_view('guarded', $$
+  SELECT k, avg(100 / x) FILTER (WHERE x <> 0) AS a, sum(t::int) FILTER (WHERE t ~ '^\d+$') AS s,
+         max(checked(x)) FILTER (WHERE x <> 0 AND k > 0) AS m, count(nullif(x, 0)::sealed) FILTER (WHERE x > 0) AS n,
+         max(nullif(x, 0)::sealed) FILTER (WHERE x <> 0) AS d, min(t::varchar(2) COLLATE "C") FILTER (WHERE t < 'c') AS c,
+         regr_avgy(100 / x, x * 2.0) FILTER (WHERE x > 0) AS r, sum(7) FILTER (WHERE x = 0) AS seven,
+         sum((SELECT f.divisor / x FROM factors f WHERE f.k = readings.k)) FILTER (WHERE x <> 0) AS q, count(*)
+    FROM readings GROUP BY k HAVING count(100 / x) FILTER (WHERE x <> 0) >= 0 $$);
+SELECT make_view('guarded_view', $$
+  SELECT k, sum(ratio) FILTER (WHERE x <> 0) AS s, count(*) FROM ratios GROUP BY k $$);
+SELECT make_view('guarded_join', $$
+  SELECT k, sum(r.x / f.divisor) FILTER (WHERE f.divisor <> 0) AS s, count(*)
+    FROM readings r LEFT JOIN factors f USING (k) GROUP BY k $$);
+SELECT make_view('guarded_hop', $$
+  SELECT k, window_start, sum(100 / x) FILTER (WHERE x <> 0) AS s, count(*)
+    FROM readings, hop(ts, '5 min', '15 min') GROUP BY k, window_start $$);
+SELECT send('readings', $$
+  SELECT g % 4, nullif(g % 5 - 1, 3), CASE WHEN g % 3 = 0 THEN g::text WHEN g % 7 > 0 THEN 'abc' || g END,
+         timestamp '2020-01-01' + g * interval '1 min' FROM generate_series(1, 60) g $$);
+SELECT * FROM check_views() WHERE name LIKE 'guarded%';
+SELECT flush_views();
+SELECT * FROM check_views() WHERE name LIKE 'guarded%';
+SELECT count(*) FROM stream_dead_letter;
+CREATE MATERIALIZED VIEW guarded_too_late AS
+  SELECT count(*) AS n, sum(100 / x) FILTER (WHERE 6 / (x - 1) <> 3) AS s FROM readings;
+INSERT INTO readings VALUES (1, 0), (1, 1), (1, 2), (1, 3);
+SELECT * FROM guarded_too_late;
+SELECT stream_sync();
+SELECT row, sqlstate FROM stream_dead_letter WHERE view = 'guarded_too_late'::regclass ORDER BY row::text;
+
 -- A plan without a check that a domain had not yet is not kept.
 CREATE DOMAIN open_score AS int;
 CREATE TABLE scores (s int) USING stream;
@@ -121,9 +162,10 @@ SELECT row, sqlstate FROM stream_dead_letter WHERE view = 'scored'::regclass;
 DROP TABLE scores CASCADE;
 DROP DOMAIN open_score;
 
-DROP TABLE events, letters CASCADE;
+DROP TABLE events, letters, readings CASCADE;
 DROP SCHEMA archive CASCADE;
-DROP TABLE seals;
+DROP TABLE seals, factors;
+DROP FUNCTION checked;
 DROP AGGREGATE largest(anyelement);
 DROP FUNCTION larger;
 DROP DOMAIN sealed, sealed_text;

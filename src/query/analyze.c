@@ -25,6 +25,7 @@
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
 #include "optimizer/tlist.h"
+#include "parser/parsetree.h"
 #include "rewrite/rewriteHandler.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/acl.h"
@@ -244,6 +245,50 @@ add_inner_column(Query *inner, Node *expr)
 												psprintf("c%d", number), false));
 }
 
+/* Returns if arg cannot fail: a constant, or a stored column.  One of a view may be any expression. */
+static bool
+is_plain_input(List *rtable, Expr *arg)
+{
+	RangeTblEntry *rte;
+
+	if (IsA(arg, Const))
+		return true;
+	if (!IsA(arg, Var))
+		return false;
+	rte = rt_fetch(((Var *) arg)->varno, rtable);
+	return rte->rtekind == RTE_RELATION && rte->relkind != RELKIND_VIEW;
+}
+
+/*
+ * Returns what the inner query computes for an argument of aggref: nothing
+ * where FILTER is not true.  PostgreSQL does not evaluate it there either, and
+ * FILTER may be what keeps it from failing.
+ */
+static Expr *
+aggregate_input(List *rtable, Aggref *aggref, Expr *arg)
+{
+	CaseExpr   *guarded;
+	CaseWhen   *when;
+
+	if (aggref->aggfilter == NULL || is_plain_input(rtable, arg))
+		return arg;
+
+	when = makeNode(CaseWhen);
+	when->expr = aggref->aggfilter;
+	when->result = arg;
+	when->location = -1;
+
+	guarded = makeNode(CaseExpr);
+	guarded->casetype = exprType((Node *) arg);
+	guarded->casecollid = exprCollation((Node *) arg);
+	guarded->args = list_make1(when);
+	/* never aggregated, so a domain that forbids NULL is not asked */
+	guarded->defresult = (Expr *) makeNullConst(guarded->casetype, exprTypmod((Node *) arg),
+												guarded->casecollid);
+	guarded->location = -1;
+	return (Expr *) guarded;
+}
+
 /* Returns the target columns of the inner query over q's FROM and WHERE, not rewritten. */
 static Query *
 build_inner(const StreamQuery *sq)
@@ -276,7 +321,8 @@ build_inner(const StreamQuery *sq)
 
 		Assert(list_length(inner->targetList) == sq->aggregates[i].first_column);
 		foreach(lc, aggref->args)
-			add_inner_column(inner, (Node *) lfirst_node(TargetEntry, lc)->expr);
+			add_inner_column(inner, (Node *) aggregate_input(sq->query->rtable, aggref,
+															 lfirst_node(TargetEntry, lc)->expr));
 		if (aggref->aggfilter != NULL)
 			add_inner_column(inner, (Node *) aggref->aggfilter);
 	}

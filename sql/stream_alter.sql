@@ -59,6 +59,49 @@ ALTER TABLE s ADD COLUMN volatile float8 DEFAULT random();
 ALTER TABLE s ADD COLUMN id int GENERATED ALWAYS AS IDENTITY;
 INSERT INTO s (key, f) VALUES (12, 'text') RETURNING f, volatile BETWEEN 0 AND 1 AS volatile, id;
 SELECT a, n FROM v WHERE a > 10 ORDER BY a;
+-- a domain with a constraint makes core rewrite, and so does a volatile default of the type
+CREATE DOMAIN checked AS int CHECK (VALUE < 100);
+CREATE DOMAIN required AS int DEFAULT 6 NOT NULL;
+CREATE DOMAIN plain AS int DEFAULT 7;
+CREATE DOMAIN dice AS float8 DEFAULT random();
+CREATE DOMAIN over_checked AS checked DEFAULT 8;
+CREATE TABLE sd (a int) USING stream;
+CREATE MATERIALIZED VIEW vsd AS SELECT to_jsonb(sd) AS row, count(*) AS n FROM sd GROUP BY 1;
+SELECT stream_pause('vsd');
+INSERT INTO sd VALUES (1);
+ALTER TABLE sd ADD COLUMN c int DEFAULT 5;
+ALTER TABLE sd ADD COLUMN d checked;
+ALTER TABLE sd ADD COLUMN d checked DEFAULT 1;
+ALTER TABLE sd ADD COLUMN d over_checked;
+ALTER TABLE sd ADD COLUMN d required;
+ALTER TABLE sd ADD COLUMN d dice;
+-- ... others may come
+ALTER TABLE sd ADD COLUMN d plain, ADD COLUMN e dice DEFAULT 0.5, ADD COLUMN f text DEFAULT 'six';
+INSERT INTO sd VALUES (2);
+-- VACUUM FULL of one or of all keeps what rows on their way need
+VACUUM FULL sd;
+SELECT attname, atthasmissing, attmissingval FROM pg_attribute
+ WHERE attrelid = 'sd'::regclass AND attnum > 0 ORDER BY attnum;
+INSERT INTO sd VALUES (3);
+ALTER TABLE sd ADD COLUMN g int DEFAULT 9;
+SET client_min_messages = error;
+VACUUM FULL;
+RESET client_min_messages;
+SELECT attname, atthasmissing, attmissingval FROM pg_attribute
+ WHERE attrelid = 'sd'::regclass AND attnum > 0 ORDER BY attnum;
+SELECT stream_resume('vsd');
+SELECT stream_sync();
+SELECT * FROM vsd ORDER BY row->'a';
+-- when nothing is on its way the columns may come
+SELECT stream_flush('vsd');
+ALTER TABLE sd ADD COLUMN h over_checked, ADD COLUMN i required, ADD COLUMN j dice;
+INSERT INTO sd VALUES (4);
+SELECT row->'h' AS h, row->'i' AS i, (row->>'j')::float8 BETWEEN 0 AND 1 AS j, n FROM vsd WHERE (row->>'a') = '4';
+SET client_min_messages = warning;
+DROP TABLE sd CASCADE;
+DROP DOMAIN over_checked, checked, required, plain, dice;
+RESET client_min_messages;
+
 -- not in a transaction that has rows of its own
 BEGIN;
 INSERT INTO s (key) VALUES (13);

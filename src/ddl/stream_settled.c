@@ -19,6 +19,7 @@
 #include "parser/parse_node.h"
 #include "parser/parse_type.h"
 #include "utils/lsyscache.h"
+#include "utils/typcache.h"
 
 #include "compat.h"
 #include "catalog/view_catalog.h"
@@ -120,6 +121,27 @@ settled_type_is_serial(const TypeName *type)
 	return false;
 }
 
+/* Returns the expression that the type gives to a column without a default, or NULL. */
+static Node *
+settled_type_default(const ColumnDef *column)
+{
+	return get_typdefault(typenameTypeId(NULL, column->typeName));
+}
+
+/* Returns whether the column says DEFAULT. */
+static bool
+settled_has_default(const ColumnDef *column)
+{
+	ListCell   *cell;
+
+	foreach(cell, column->constraints)
+	{
+		if (lfirst_node(Constraint, cell)->contype == CONSTR_DEFAULT)
+			return true;
+	}
+	return false;
+}
+
 /* Returns whether rows that exist would need a computed value; see stream_settled.h. */
 bool
 settled_column_needs_rewrite(const ColumnDef *column)
@@ -127,6 +149,12 @@ settled_column_needs_rewrite(const ColumnDef *column)
 	ListCell   *cell;
 
 	if (settled_type_is_serial(column->typeName))
+		return true;
+	/* core checks each row that exists, and rewrites it, whatever its value */
+	if (DomainHasConstraints(typenameTypeId(NULL, column->typeName)))
+		return true;
+	if (!settled_has_default(column) &&
+		contain_volatile_functions(settled_type_default(column)))
 		return true;
 	foreach(cell, column->constraints)
 	{
@@ -145,12 +173,6 @@ settled_column_needs_rewrite(const ColumnDef *column)
 bool
 settled_column_has_value(const ColumnDef *column)
 {
-	ListCell   *cell;
-
-	foreach(cell, column->constraints)
-	{
-		if (lfirst_node(Constraint, cell)->contype == CONSTR_DEFAULT)
-			return true;
-	}
-	return settled_column_needs_rewrite(column);
+	return settled_has_default(column) || settled_column_needs_rewrite(column) ||
+		settled_type_default(column) != NULL;
 }

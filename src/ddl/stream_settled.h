@@ -15,7 +15,8 @@ extern void settled_check(Oid relid);
 
 /*
  * Returns whether the value of a column to be added would have to be computed
- * for each row that exists: batches that lack the column cannot have that.
+ * or checked for each row that exists, so that core rewrites the table: batches
+ * that lack the column cannot have that.
  */
 extern bool settled_column_needs_rewrite(const ColumnDef *column);
 

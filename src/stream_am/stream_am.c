@@ -29,6 +29,7 @@
 #include "stream_am/batch_writer.h"
 #include "stream_am/stream_am.h"
 #include "stream_am/stream_plan.h"
+#include "stream_am/stream_rewrite.h"
 #include "stream_am/stream_scan.h"
 
 STREAM_FUNCTION(stream_ext_tableam_handler);
@@ -196,13 +197,14 @@ stream_set_new_filelocator(Relation rel, const RelFileLocator *locator, char per
 	smgrclose(RelationCreateStorage(*locator, persistence, true));
 }
 
-/* VACUUM FULL and CLUSTER: there is nothing to copy. */
+/* VACUUM FULL and CLUSTER: there is nothing to copy, but something to keep. */
 static void
 stream_copy_for_cluster(Relation old_rel, Relation new_rel, Relation index, bool use_sort,
 						TransactionId oldest_xmin, TransactionId *freeze_xid,
 						MultiXactId *min_multi, double *ntuples,
 						double *nvacuumed, double *nrecently_dead)
 {
+	stream_rewrite_keep_missing(old_rel);
 	*freeze_xid = InvalidTransactionId;
 	*min_multi = InvalidMultiXactId;
 	*ntuples = 0;
@@ -338,4 +340,5 @@ stream_am_init(void)
 	CacheRegisterSyscacheCallback(AMNAME, stream_am_syscache_cb, (Datum) 0);
 	batch_writer_init();
 	stream_plan_init();
+	stream_rewrite_init();
 }

@@ -14,6 +14,8 @@ SELECT model.make_view('tumble_month', 'events_tz', '%s, tumble(ts, ''1 month'',
 SELECT model.make_view('tumble_day', 'events_tz', '%s, tumble(ts, ''1 day'', NULL, ''Europe/Berlin'') w', 'k; w.window_start', 'w.window_end', '30 minutes', 'drop', 'on close');
 SELECT model.make_view('hop_start', 'events_tz', '%s, hop(ts, ''10 minutes'', ''45 minutes'') w', 'w.window_start; k', 'w.window_end', '10 minutes', 'drop', 'on close');
 SELECT model.make_view('hop_end', 'events_tz', '%s, hop(ts, ''1 hour'', ''1 day'') w', 'w.window_end', 'w.window_end', '0', 'drop', 'on close');
+SELECT model.make_view('hop_twice', 'events_tz', '%s, hop(ts, ''10 minutes'', ''45 minutes'') w', 'w.window_end; k; w.window_start; w.window_end AS again; w.window_start AS started', 'w.window_end', '10 minutes', 'side', 'on close');
+SELECT model.make_view('tumble_twice', 'events_tz', '%s, tumble(ts, ''20 minutes'') w', 'w.window_start; w.window_start AS again; k', 'w.window_end', '0', 'drop', 'on close');
 SELECT model.make_view('cumulate_both', 'events_tz', '%s, cumulate(ts, ''15 minutes'', ''2 hours'') w', 'w.window_start; w.window_end; k', 'w.window_end', '1 minute', 'side', 'on close');
 SELECT model.make_view('bin', 'events_tz', '%s', 'date_bin(''90 minutes'', ts, ''2020-01-01 00:00+00''); k', 'date_bin(''90 minutes'', ts, ''2020-01-01 00:00+00'') + interval ''90 minutes''', '0', 'drop', 'on close');
 SELECT model.make_view('trunc_hour', 'events_tz', '%s', 'k; date_trunc(''hour'', ts)', 'date_trunc(''hour'', ts) + interval ''1 hour''', '2 hours', 'drop', 'on close');

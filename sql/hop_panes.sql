@@ -60,6 +60,20 @@ SELECT make_view('hop_internal', $$
     FROM clicks, hop(ts, '10 minutes', '45 minutes') w GROUP BY 1 $$);
 SELECT make_view('hop_keys_only', $$
   SELECT url, w.window_start FROM clicks, hop(ts, '30 minutes', '2 hours') w GROUP BY 1, 2 $$);
+-- one bound, or another key, as several columns: it is one key
+SELECT make_view('hop_start_twice', $$
+  SELECT w.window_start, w.window_start AS again, count(*), sum(ms) FROM clicks, hop(ts, '1 minute', '5 minutes') w GROUP BY 1, 2 $$);
+SELECT make_view('hop_end_twice', $$
+  SELECT w.window_end, url, w.window_end AS again, count(*) FROM clicks, hop(ts, '7 minutes', '45 minutes') w GROUP BY 1, 2, 3 $$);
+SELECT make_view('hop_both_twice', $$
+  SELECT url, w.window_end AS closed, w.window_start AS opened, w.window_end, lower(url) AS l, w.window_start, lower(url) AS ll, count(*), max(big)
+    FROM clicks CROSS JOIN hop(ts, '20 minutes', '1 hour') w GROUP BY 1, 2, 3, 4, 5, 6, 7 HAVING w.window_start < w.window_end $$);
+SELECT make_view('row_tumble_twice', $$
+  SELECT w.window_start, w.window_end, w.window_start AS again, count(*), sum(ms) FROM clicks, tumble(ts, '10 minutes') w GROUP BY 1, 2, 3 $$);
+SELECT make_view('row_cumulate_twice', $$
+  SELECT w.window_end, w.window_start, w.window_end AS again, count(*) FROM clicks, cumulate(ts, '10 minutes', '1 hour') w GROUP BY 1, 2, 3 $$);
+SELECT (SELECT v.view::regclass FROM _stream_ext.continuous_view v WHERE v.storage = a.attrelid) AS view, string_agg(attname, ' ' ORDER BY attnum)
+  FROM pg_attribute a WHERE attnum > 0 AND attrelid IN (SELECT storage FROM _stream_ext.continuous_view WHERE view::regclass::text ~ 'twice') GROUP BY attrelid ORDER BY attrelid;
 
 -- what needs the windows one by one
 SELECT make_view('row_where', $$
@@ -151,6 +165,7 @@ SELECT * FROM check_pushdown('hop_ts_3600_9000', 'window_end');
 SELECT * FROM check_pushdown('hop_ts_1000_1500', 'window_start');
 SELECT * FROM check_pushdown('hop_end', 'window_end');
 SELECT * FROM check_pushdown('hop_keys_only', 'window_start');
+SELECT * FROM check_pushdown('hop_both_twice', 'window_end');
 
 -- all keys: one look-up for each pane of the window
 CREATE FUNCTION memory_filter(query text) RETURNS SETOF text LANGUAGE plpgsql AS $$
@@ -198,17 +213,23 @@ CREATE MATERIALIZED VIEW recent_panes WITH (stream.retention = '20 hours') AS
   SELECT w.window_start, count(*) FROM recent_rows, hop(ts, '1 day', '10 days') w GROUP BY 1;
 CREATE MATERIALIZED VIEW recent_windows WITH (stream.retention = '20 hours') AS
   SELECT w.window_start, count(*) FROM recent_rows, hop(ts, '1 day', '10 days') w WHERE w.window_end IS NOT NULL GROUP BY 1;
+CREATE MATERIALIZED VIEW twice_recent WITH (stream.retention = '20 hours') AS
+  SELECT w.window_start, w.window_start AS again, count(*) FROM recent_rows, hop(ts, '1 day', '10 days') w GROUP BY 1, 2;
 INSERT INTO recent_rows SELECT now() - i * interval '10 hours' FROM generate_series(-30, 30) i;
 SELECT stream_sync();
 SELECT has_panes('recent_panes') AS panes, has_panes('recent_windows') AS windows;
 TABLE recent_panes EXCEPT ALL TABLE recent_windows;
 TABLE recent_windows EXCEPT ALL TABLE recent_panes;
+TABLE twice_recent EXCEPT ALL SELECT window_start, window_start, count FROM recent_windows;
+SELECT again, count FROM recent_windows, LATERAL (SELECT window_start) a(again) EXCEPT ALL SELECT again, count FROM twice_recent;
 SELECT count(*) > 5 AS some FROM recent_panes;
 SELECT rows_in, rows_processed + rows_expired AS pairs, rows_expired > 100 AS expired, rows_processed > 100 AS kept
   FROM pg_stat_stream_view WHERE viewname LIKE 'recent%' ORDER BY viewname;
-SELECT stream_flush('recent_panes'), stream_flush('recent_windows');
+SELECT stream_flush('recent_panes'), stream_flush('recent_windows'), stream_flush('twice_recent');
 TABLE recent_panes EXCEPT ALL TABLE recent_windows;
 TABLE recent_windows EXCEPT ALL TABLE recent_panes;
+TABLE twice_recent EXCEPT ALL SELECT window_start, window_start, count FROM recent_windows;
+SELECT again, count FROM recent_windows, LATERAL (SELECT window_start) a(again) EXCEPT ALL SELECT again, count FROM twice_recent;
 
 -- panes that cannot be combined: what storage cannot hold is in quarantine,
 -- window by window, and the rest is there

@@ -83,6 +83,18 @@ add_key(StreamQuery *sq, Node *expr, Oid eqop)
 	resolve_key_operators(key, eqop);
 }
 
+/* Returns whether a key of GROUP BY says again what an earlier one says. */
+static bool
+is_known_key(const StreamQuery *sq, Node *expr, Oid eqop)
+{
+	for (int i = 0; i < sq->nkeys; i++)
+	{
+		if (sq->keys[i].eqop == eqop && equal(sq->keys[i].expr, expr))
+			return true;
+	}
+	return false;
+}
+
 /* Adds the keys that take the place of the session's columns. */
 static void
 add_session_keys(StreamQuery *sq)
@@ -96,7 +108,11 @@ add_session_keys(StreamQuery *sq)
 				lookup_type_cache(exprType(lfirst(lc)), TYPECACHE_EQ_OPR)->eq_opr);
 }
 
-/* Fills sq->keys from GROUP BY. */
+/*
+ * Fills sq->keys from GROUP BY.  The parser makes two clauses where one
+ * expression is two columns of the select list, and one where the same query
+ * comes back from a dump: a key is a key once.
+ */
 static void
 analyze_keys(StreamQuery *sq)
 {
@@ -125,7 +141,8 @@ analyze_keys(StreamQuery *sq)
 			continue;
 		}
 		analyze_session_check_expr(sq->session, expr);
-		add_key(sq, expr, clause->eqop);
+		if (!is_known_key(sq, expr, clause->eqop))
+			add_key(sq, expr, clause->eqop);
 	}
 	if (sq->session == NULL)
 		return;

@@ -135,9 +135,10 @@ count_window_keys(const StreamQuery *sq, const Query *inner, int varno, ViewPane
 
 		if (!IsA(var, Var) || var->varno != varno || var->varlevelsup != 0)
 			continue;
-		if (var->varattno == 1)
+		/* the same column is never two keys: a pane has one place for each */
+		if (var->varattno == 1 && panes->start_attnum == 0)
 			panes->start_attnum = i + 1;
-		else if (var->varattno == 2)
+		else if (var->varattno == 2 && panes->end_attnum == 0)
 			panes->end_attnum = i + 1;
 		else
 			return 0;

@@ -181,7 +181,7 @@ sync_wait(SyncWait *wait, Oid only_view, int timeout_ms)
 		if (wait->viewids == NIL)
 			break;
 		if (wait->db->worker_pid == 0)
-			slot_ensure(MyDatabaseId);	/* a restored database has none yet */
+			slot_make(MyDatabaseId);	/* a restored database has none yet */
 		foreach(lc, wait->viewids)
 		{
 			if (wait->in_storage)

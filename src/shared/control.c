@@ -431,7 +431,7 @@ control_wait(DatabaseControl *db, control_condition reached, void *arg,
 		 * a promoted standby has views but no slot, by which workers are
 		 * found
 		 */
-		slot_ensure(db->dbid);
+		slot_make(db->dbid);
 		control_wake_launcher();
 	}
 

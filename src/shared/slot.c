@@ -150,16 +150,11 @@ slot_create(const char *name)
 }
 
 void
-slot_ensure(Oid dbid)
+slot_make(Oid dbid)
 {
 	LOCKTAG		tag;
 	NameData	name;
 
-	if (IsTransactionState())
-	{
-		SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, dbid, SLOT_LOCK_USE);
-		(void) LockAcquire(&tag, ShareLock, false, false);
-	}
 	if (slot_exists(dbid, NULL, NULL))
 		return;
 	slot_check_requirements();
@@ -177,6 +172,19 @@ slot_ensure(Oid dbid)
 	(void) LockRelease(&tag, ExclusiveLock, false);
 
 	Assert(slot_exists(dbid, NULL, NULL));
+}
+
+void
+slot_ensure(Oid dbid)
+{
+	LOCKTAG		tag;
+
+	if (IsTransactionState())
+	{
+		SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, dbid, SLOT_LOCK_USE);
+		(void) LockAcquire(&tag, ShareLock, false, false);
+	}
+	slot_make(dbid);
 }
 
 void

@@ -11,9 +11,15 @@
 #include "nodes/pg_list.h"
 
 /*
- * Makes the slot unless it exists.  The slot stays if the transaction aborts;
- * until it ends, slot_drop_unused() leaves the slot alone.  Errors: wal_level minimal (55000), no free slot (53400), the
- * session itself uses a slot (55006), recovery (25006).
+ * Makes the slot unless it exists.  The slot stays if the transaction aborts.
+ * Errors: wal_level minimal (55000), no free slot (53400), the session itself
+ * uses a slot (55006), recovery (25006).
+ */
+extern void slot_make(Oid dbid);
+
+/*
+ * The same; until the transaction ends, the slot is neither moved nor dropped.
+ * For who writes, or makes what others cannot see yet.
  */
 extern void slot_ensure(Oid dbid);
 

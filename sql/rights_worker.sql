@@ -141,3 +141,40 @@ SET client_min_messages = warning;
 DROP SCHEMA evil CASCADE;
 DROP FUNCTION is_superuser;
 DROP ROLE evil;
+
+-- the worker follows the owner: REASSIGN OWNED names no view
+CREATE ROLE former;
+CREATE ROLE latter;
+CREATE TABLE events (a int) USING stream;
+GRANT SELECT ON events TO former, latter;
+CREATE FUNCTION worker_user(a int) RETURNS name IMMUTABLE LANGUAGE plpgsql
+	AS $$ BEGIN RETURN current_user; END $$;
+CREATE SCHEMA belongings AUTHORIZATION former;
+SET ROLE former;
+CREATE MATERIALIZED VIEW belongings.by_user AS
+	SELECT worker_user(a) AS worker_user, count(*) AS n FROM events GROUP BY 1;
+RESET ROLE;
+INSERT INTO events VALUES (1), (2);
+SELECT * FROM belongings.by_user ORDER BY 1;
+-- not if it is rolled back
+BEGIN;
+REASSIGN OWNED BY former TO latter;
+ROLLBACK;
+INSERT INTO events VALUES (3);
+SELECT * FROM belongings.by_user ORDER BY 1;
+REASSIGN OWNED BY former TO latter;
+INSERT INTO events VALUES (4);
+SELECT * FROM belongings.by_user ORDER BY 1;
+-- the former owner may go
+DROP OWNED BY former;
+DROP ROLE former;
+INSERT INTO events VALUES (5);
+SELECT stream_flush('belongings.by_user');
+SELECT * FROM belongings.by_user ORDER BY 1;
+SELECT state FROM pg_stat_stream_view WHERE viewname = 'by_user';
+SET client_min_messages = warning;
+DROP TABLE events CASCADE;
+DROP SCHEMA belongings;
+DROP FUNCTION worker_user;
+DROP OWNED BY latter;
+DROP ROLE latter;

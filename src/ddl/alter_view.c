@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -27,6 +28,7 @@
 #include "compat.h"
 #include "ddl/alter_view.h"
 #include "ddl/closing_options.h"
+#include "ddl/commit_actions.h"
 #include "ddl/view_options.h"
 #include "ddl/view_parts.h"
 #include "flush/flush.h"
@@ -154,6 +156,21 @@ alter_view_finish(Oid viewid)
 	if (moved)
 		view_parts_change_owner(view);
 	view_parts_follow_name(view);
+}
+
+/*
+ * After any change of a relation; see alter_view.h.  REASSIGN OWNED gives a
+ * view and its parts to somebody else without a statement that names them, and
+ * the worker would go on as the former owner.
+ */
+void
+alter_view_altered(Oid relid)
+{
+	/* while core swaps the files of its own catalogs, nobody may look there */
+	if (relid < FirstNormalObjectId || !catalog_is_view(relid))
+		return;
+	catalog_touch();
+	commit_wake_worker();
 }
 
 /* REFRESH has nothing to do, and says so; WITH NO DATA would mean to lose data. */

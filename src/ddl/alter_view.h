@@ -21,4 +21,10 @@ extern void alter_view_finish(Oid viewid);
 /* REFRESH has nothing to do; says so. */
 extern void alter_view_refresh(const RefreshMatViewStmt *stmt, Oid viewid);
 
+/*
+ * After any change of a relation's row in pg_class, by whatever statement: the
+ * worker looks at a continuous view again.
+ */
+extern void alter_view_altered(Oid relid);
+
 #endif							/* STREAM_EXT_ALTER_VIEW_H */

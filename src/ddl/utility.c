@@ -307,6 +307,11 @@ ddl_object_access(ObjectAccessType access, Oid classid, Oid objectid, int subid,
 		event_time_guard_drop(objectid, subid);
 	else if (access == OAT_POST_ALTER && classid == RelationRelationId && subid > 0)
 		event_time_guard_altered(objectid, subid);
+	else if (access == OAT_POST_ALTER && classid == RelationRelationId)
+	{
+		if (!((ObjectAccessPostAlter *) arg)->is_internal)
+			alter_view_altered(objectid);
+	}
 	else if (!creating_ourselves())
 		ddl_check_stream_object(access, classid, objectid, subid, arg);
 }

@@ -80,5 +80,32 @@ SELECT DISTINCT pg_get_userbyid(c.relowner) FROM pg_class c, pg_partition_tree(
 	(SELECT storage FROM _stream_ext.continuous_view WHERE view = 'per_day'::regclass)) p
  WHERE c.oid = p.relid;
 
+-- an ALTER does not make a view new: what was committed before is owed to its
+-- reader in the same transaction, or an error where the view does not go on
+CREATE MATERIALIZED VIEW other AS SELECT count(*) FROM s;
+SELECT stream_pause('v');
+SELECT stream_sync();
+INSERT INTO s VALUES (6, 6);
+BEGIN;
+GRANT SELECT ON s TO view_ddl_owner;
+ALTER MATERIALIZED VIEW v OWNER TO view_ddl_owner;
+SELECT * FROM v ORDER BY a;
+ROLLBACK;
+SELECT stream_resume('v');
+SELECT * FROM v ORDER BY a;
+
+-- a new one is empty, and nobody waits for it; subtransactions come and go
+BEGIN;
+SAVEPOINT one;
+CREATE MATERIALIZED VIEW fresh AS SELECT count(*) FROM s;
+RELEASE one;
+SAVEPOINT two;
+ALTER MATERIALIZED VIEW fresh OWNER TO view_ddl_owner;
+ROLLBACK TO two;
+SELECT * FROM fresh;
+COMMIT;
+INSERT INTO s VALUES (7, 7);
+SELECT * FROM fresh;
+
 DROP TABLE s, t CASCADE;
 DROP ROLE view_ddl_owner;

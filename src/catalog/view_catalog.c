@@ -26,6 +26,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/relcache.h"
 #include "utils/syscache.h"
 
 #include "catalog/catalog_table.h"
@@ -252,6 +253,23 @@ catalog_view_of_part(Oid relid)
 		relid = llast_oid(get_partition_ancestors(relid));
 	views = views_by_column(relid, VIEW_DEFINITION, VIEW_MEMORY);
 	return views == NIL ? InvalidOid : linitial_oid(views);
+}
+
+/*
+ * Returns whether this transaction has made the memory table.  Not by the xmin
+ * of its pg_class row: an ALTER in this transaction makes that ours as well.
+ */
+bool
+catalog_view_is_uncommitted(Oid memory)
+{
+	Relation	rel = RelationIdGetRelation(memory);
+	bool		result;
+
+	if (rel == NULL)
+		return false;			/* dropped meanwhile */
+	result = rel->rd_createSubid != InvalidSubTransactionId;
+	RelationClose(rel);
+	return result;
 }
 
 /* Returns the oids of the views over a stream. */

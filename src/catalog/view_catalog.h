@@ -69,6 +69,12 @@ extern bool catalog_is_view(Oid relid); /* cheap: false at once where the
 
 /* The continuous view whose storage, memory or definition relid is, or InvalidOid. */
 extern Oid	catalog_view_of_part(Oid relid);
+
+/*
+ * Whether this transaction has made the view with this memory table: no worker
+ * knows it before the commit.
+ */
+extern bool catalog_view_is_uncommitted(Oid memory);
 extern List *catalog_views_of_stream(Oid streamid); /* oids */
 extern Oid	catalog_view_of_late(Oid relid);	/* the view whose late rows
 												 * relid holds */

@@ -32,7 +32,6 @@
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
-#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "catalog/view_catalog.h"
@@ -107,20 +106,6 @@ read_session_require(XLogRecPtr lsn)
 	promised_lsn = Max(promised_lsn, lsn);
 }
 
-/* Returns whether this transaction has made the memory table: no worker knows the view. */
-static bool
-view_is_uncommitted(Oid memory)
-{
-	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(memory));
-	bool		result;
-
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation %u", memory);
-	result = TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
-	ReleaseSysCache(tuple);
-	return result;
-}
-
 /* Returns whether a view in this state needs somebody to go on. */
 static bool
 state_is_stopped(ViewState state)
@@ -177,7 +162,7 @@ read_wait_init(ReadWait *wait, Oid viewid, Oid memory)
 
 	wait->viewid = viewid;
 	wait->session_lsn = Max(own_lsn, shown_entry(viewid)->lsn);
-	wait->must_attach = !view_is_uncommitted(memory);
+	wait->must_attach = !catalog_view_is_uncommitted(memory);
 	wait->db = control_database(MyDatabaseId, true);
 	if (wait->db == NULL)
 		ereport(ERROR,

@@ -34,7 +34,6 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "parser/analyze.h"
 #include "rewrite/rewriteSupport.h"
 #include "tcop/tcopprot.h"
 #include "tcop/utility.h"
@@ -290,17 +289,14 @@ void
 view_parts_store_rule(const ViewCatalog *view, StreamQuery *sq, bool replace)
 {
 	SystemScope scope;
-	char	   *sql;
 	Query	   *query;
 
 	system_enter(&scope, NULL);
 	rename_columns(sq, view->viewid);
-	sql = query_view_sql(sq,
-						 quote_qualified_identifier(PART_SCHEMA, get_rel_name(view->storage)),
-						 quote_qualified_identifier(PART_SCHEMA, get_rel_name(view->memory)),
-						 view->options.retention, closing_emits_on_close(&view->options));
-	query = parse_analyze_fixedparams(linitial_node(RawStmt, pg_parse_query(sql)),
-									  sql, NULL, 0, NULL);
+	query = query_view_rule(sq,
+							quote_qualified_identifier(PART_SCHEMA, get_rel_name(view->storage)),
+							quote_qualified_identifier(PART_SCHEMA, get_rel_name(view->memory)),
+							view->options.retention, closing_emits_on_close(&view->options));
 	StoreViewQuery(view->viewid, query, replace);
 	CommandCounterIncrement();
 	part_depend_on_whole(view);

@@ -149,6 +149,7 @@ typedef struct ViewSources
 	const char *memory;
 	const char *retention;		/* or NULL */
 	bool		on_close;		/* closed windows only */
+	List	  **constants;		/* those that are $1, .. in the text */
 } ViewSources;
 
 /* Appends "SELECT k1, .. FROM memory UNION ALL SELECT .. FROM storage". */
@@ -159,6 +160,20 @@ extern void view_append_closed_until(StringInfo sql, Oid type, const ViewSources
 
 /* Appends ", finalize(.. s.p1 ..) AS p1" for each aggregate of q. */
 extern void view_append_finalized(StringInfo sql, const StreamQuery *sq);
+
+/* --- view_constants.c ----------------------------------------------------- */
+
+/*
+ * Returns a copy of expr in which constants of users' types are parameters;
+ * adds those constants to a list.
+ */
+extern Node *view_constants_take(Node *expr, List **constants);
+
+/*
+ * Returns what a text with such parameters says, analysed, with the constants
+ * in their places.  Runs no code of a user.
+ */
+extern Query *view_constants_parse(const char *sql, List *constants);
 
 /* --- session_sql.c -------------------------------------------------------- */
 

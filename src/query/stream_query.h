@@ -192,10 +192,11 @@ extern char *query_storage_columns_sql(const StreamQuery *sq);	/* "k1 timestampt
  *   [WHERE <q's HAVING over m>]
  * and of a query that appends
  *   SELECT s.c1 AS .., .. FROM (...) s [WHERE as above]
- * retention may be NULL; column_names are q's output names.
+ * retention may be NULL.  Returns it analysed, by a user who may name storage
+ * and memory; no code of any user is run for that.
  */
-extern char *query_view_sql(const StreamQuery *sq, const char *storage, const char *memory,
-							const char *retention, bool on_close);
+extern Query *query_view_rule(const StreamQuery *sq, const char *storage, const char *memory,
+							  const char *retention, bool on_close);
 
 /*
  * The query for the sessions in a storage's cells from $1 on that have a row

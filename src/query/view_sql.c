@@ -6,7 +6,8 @@
  * (k1.., p1..), and each expression is printed as the only column of a query
  * over m.  That keeps operators, casts, collations and subqueries exact.  A
  * query that appends has nothing left to compute: its columns are stored.  The
- * search path is pinned while deparsing, so that all names are qualified.
+ * search path is pinned while deparsing, so that all names are qualified, and
+ * constants of users' types are kept out of the text (view_constants.c).
  */
 #include "postgres.h"
 
@@ -155,11 +156,12 @@ make_group_entry(const StreamQuery *sq, const char *alias)
 
 /* Returns the SQL of an expression of q over groups; alias is m or s. */
 static char *
-deparse_over_groups(const StreamQuery *sq, Node *expr, const char *alias)
+deparse_over_groups(const StreamQuery *sq, const ViewSources *sources, Node *expr,
+					const char *alias)
 {
 	static const char prefix[] = "SELECT";
 	Query	   *query = makeNode(Query);
-	Node	   *replaced = group_replace(sq, expr);
+	Node	   *replaced = view_constants_take(group_replace(sq, expr), sources->constants);
 	char	   *sql;
 
 	Assert(expr != NULL);
@@ -302,7 +304,7 @@ append_closed(StringInfo sql, const StreamQuery *sq, const ViewSources *sources)
 	Assert(end != NULL);
 	appendStringInfo(sql, " %s %s OPERATOR(pg_catalog.<=) ",
 					 sources->retention != NULL ? "AND" : "WHERE",
-					 deparse_over_groups(sq, end, "s"));
+					 deparse_over_groups(sq, sources, end, "s"));
 	view_append_closed_until(sql, sq->window_type, sources);
 	if (sq->window_key < 0)
 		return;
@@ -381,7 +383,7 @@ group_view_sql(const StreamQuery *sq, const ViewSources *sources)
 		if (tle->resjunk)
 			continue;
 		appendStringInfo(&sql, "%s%s AS %s", separator,
-						 deparse_over_groups(sq, (Node *) tle->expr, "m"),
+						 deparse_over_groups(sq, sources, (Node *) tle->expr, "m"),
 						 quote_identifier(tle->resname));
 		separator = ", ";
 	}
@@ -391,18 +393,21 @@ group_view_sql(const StreamQuery *sq, const ViewSources *sources)
 	else
 		append_groups(&sql, sq, sources);
 	if (sq->query->havingQual != NULL)
-		appendStringInfo(&sql, " WHERE %s", deparse_over_groups(sq, sq->query->havingQual, "m"));
+		appendStringInfo(&sql, " WHERE %s",
+						 deparse_over_groups(sq, sources, sq->query->havingQual, "m"));
 
 	end_qualified(nestlevel);
 	return sql.data;
 }
 
 /* Returns the query of the view that users read. */
-char *
-query_view_sql(const StreamQuery *sq, const char *storage, const char *memory,
-			   const char *retention, bool on_close)
+Query *
+query_view_rule(const StreamQuery *sq, const char *storage, const char *memory,
+				const char *retention, bool on_close)
 {
-	const ViewSources sources = {storage, memory, retention, on_close};
+	List	   *constants = NIL;
+	const ViewSources sources = {storage, memory, retention, on_close, &constants};
+	char	   *sql = sq->appends ? append_view_sql(sq, &sources) : group_view_sql(sq, &sources);
 
-	return sq->appends ? append_view_sql(sq, &sources) : group_view_sql(sq, &sources);
+	return view_constants_parse(sql, constants);
 }

@@ -12,6 +12,7 @@
 
 #include "access/xlog.h"
 #include "miscadmin.h"
+#include "storage/ipc.h"
 #include "storage/shmem.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -103,8 +104,8 @@ static void
 control_reset_database(DatabaseControl *db, Oid dbid)
 {
 	Assert(LWLockHeldByMeInMode(&control->lock, LW_EXCLUSIVE));
-	/* not the condition variable: somebody may still be on it */
-	memset(db, 0, offsetof(DatabaseControl, progress));
+	/* not the condition variable and its waiters: somebody may still be on it */
+	memset(db, 0, offsetof(DatabaseControl, waiters));
 	memset(&db->transactions, 0,
 		   sizeof(*db) - offsetof(DatabaseControl, transactions));
 	db->dbid = dbid;
@@ -414,6 +415,13 @@ control_wait_loop(DatabaseControl *db, control_condition reached, void *arg,
 	return result;
 }
 
+/* Counts a waiter out: at the end, after an error, or when the session is terminated. */
+static void
+control_wait_end_cb(int code, Datum db)
+{
+	pg_atomic_fetch_sub_u32(&((DatabaseControl *) DatumGetPointer(db))->waiters, 1);
+}
+
 /* Waits for a condition that the worker brings about; see control.h. */
 bool
 control_wait(DatabaseControl *db, control_condition reached, void *arg,
@@ -436,16 +444,13 @@ control_wait(DatabaseControl *db, control_condition reached, void *arg,
 	}
 
 	pg_atomic_fetch_add_u32(&db->waiters, 1);
-	PG_TRY();
+	PG_ENSURE_ERROR_CLEANUP(control_wait_end_cb, PointerGetDatum(db));
 	{
 		control_wake_worker(db);
 		result = control_wait_loop(db, reached, arg, timeout_ms, wait_event_info);
 	}
-	PG_FINALLY();
-	{
-		pg_atomic_fetch_sub_u32(&db->waiters, 1);
-	}
-	PG_END_TRY();
+	PG_END_ENSURE_ERROR_CLEANUP(control_wait_end_cb, PointerGetDatum(db));
+	control_wait_end_cb(0, PointerGetDatum(db));
 	return result;
 }
 

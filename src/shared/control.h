@@ -63,6 +63,8 @@ typedef struct DatabaseControl
 	pg_atomic_uint64 ready_lsn; /* insert position when the worker started:
 								 * readers wait until it is passed */
 	pg_atomic_uint32 worker_sleeping;	/* 1: a commit must set the latch */
+
+	/* who waits counts himself in and out: not reset with the slot */
 	pg_atomic_uint32 waiters;	/* processes in control_wait_*() */
 	ConditionVariable progress; /* broadcast when positions move and waiters >
 								 * 0 */

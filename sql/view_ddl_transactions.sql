@@ -103,9 +103,15 @@ SAVEPOINT two;
 ALTER MATERIALIZED VIEW fresh OWNER TO view_ddl_owner;
 ROLLBACK TO two;
 SELECT * FROM fresh;
+SELECT stream_sync();
+SAVEPOINT three;
+SELECT stream_flush('fresh');
+ROLLBACK TO three;
+SELECT stream_flush('other');
 COMMIT;
 INSERT INTO s VALUES (7, 7);
 SELECT * FROM fresh;
+SELECT stream_flush('fresh');
 
 DROP TABLE s, t CASCADE;
 DROP ROLE view_ddl_owner;

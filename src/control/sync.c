@@ -4,7 +4,9 @@
  * stream_sync() waits until every running view holds what was committed
  * before the call; stream_flush() until a view's storage does.  Which views
  * that are is looked up again and again while waiting: a view that fails or
- * is dropped meanwhile does not hold anybody up.
+ * is dropped meanwhile does not hold anybody up.  Nor does one that this
+ * transaction has made: no worker knows it before the commit, and nothing that
+ * was committed before the call is owed to it.
  *
  * Failure: every wait is bounded and interruptible, and ends at once with an
  * error where the worker waits for a lock of this transaction.
@@ -149,7 +151,8 @@ sync_list_views(SyncWait *wait, Oid only_view)
 
 		if (OidIsValid(only_view) ? view->viewid != only_view : view->state != VIEW_RUNNING)
 			continue;
-		if (!sync_view_reached(wait, view->viewid))
+		if (!sync_view_reached(wait, view->viewid) &&
+			!catalog_view_is_uncommitted(view->memory))
 			wait->viewids = lappend_oid(wait->viewids, view->viewid);
 	}
 }
@@ -240,6 +243,12 @@ flush_target(const ViewCatalog *view)
 {
 	ViewControl *control = control_view(MyDatabaseId, view->viewid, false);
 
+	if (catalog_view_is_uncommitted(view->memory))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("continuous view \"%s\" was created by this transaction",
+						get_rel_name(view->viewid)),
+				 errhint("Commit first: nothing fills or flushes the view before.")));
 	if (view->state == VIEW_GAP)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

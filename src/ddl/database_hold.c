@@ -1,10 +1,11 @@
 /*
  * database_hold.c - statements that need a database to themselves.
  *
- * DROP DATABASE, ALTER DATABASE ... RENAME, SET TABLESPACE and CREATE DATABASE
- * ... TEMPLATE fail while anybody is connected, and our worker always is.  We
- * raise the database's hold count, the worker leaves and the launcher starts
- * none until the count is zero again.
+ * DROP DATABASE, ALTER DATABASE ... RENAME, SET TABLESPACE and CREATE DATABASE,
+ * of its template, fail while anybody is connected, and our worker always is.
+ * We raise the database's hold count, the worker leaves and the launcher
+ * starts none until the count is zero again.  The session itself may be in the
+ * template, in none of the others.
  *
  * Only who may run the statement gets that far: others must not be able to
  * stop a worker.
@@ -78,6 +79,15 @@ may_copy(Oid dbid)
 		(createdb && (template || object_ownercheck(DatabaseRelationId, dbid, GetUserId())));
 }
 
+/* Returns the database that CREATE DATABASE copies. */
+static const char *
+template_name(const CreatedbStmt *stmt)
+{
+	const char *name = option_value(stmt->options, "template");
+
+	return name ? name : "template1";
+}
+
 /* Returns the name of the database that the statement wants for itself, or NULL. */
 static const char *
 database_name(Node *parsetree, bool *copies, bool *drops)
@@ -97,7 +107,7 @@ database_name(Node *parsetree, bool *copies, bool *drops)
 			return ((RenameStmt *) parsetree)->subname;
 		case T_CreatedbStmt:
 			*copies = true;
-			return option_value(((CreatedbStmt *) parsetree)->options, "template");
+			return template_name((CreatedbStmt *) parsetree);
 		default:
 			return NULL;
 	}
@@ -116,7 +126,7 @@ database_to_hold(Node *parsetree, bool *drops)
 	if (name == NULL)
 		return InvalidOid;
 	dbid = get_database_oid(name, true);
-	if (!OidIsValid(dbid) || dbid == MyDatabaseId || !slot_exists(dbid, NULL, NULL))
+	if (!OidIsValid(dbid) || (dbid == MyDatabaseId && !copies) || !slot_exists(dbid, NULL, NULL))
 		return InvalidOid;
 	if (copies ? !may_copy(dbid) : !object_ownercheck(DatabaseRelationId, dbid, GetUserId()))
 		return InvalidOid;
@@ -182,7 +192,7 @@ wait_for_worker(Oid dbid)
 void
 database_hold_run(Oid dbid, bool drops, void (*run) (void *arg), void *arg)
 {
-	Assert(OidIsValid(dbid) && dbid != MyDatabaseId);
+	Assert(OidIsValid(dbid) && (dbid != MyDatabaseId || !drops));
 
 	PG_ENSURE_ERROR_CLEANUP(release_cb, ObjectIdGetDatum(dbid));
 	{

@@ -57,4 +57,23 @@ $node->restart;
 $node->safe_psql('postgres', 'DROP DATABASE one');
 pass('and dropped');
 
+# CREATE DATABASE copies template1 unless it says otherwise
+$node->safe_psql('template1', q{
+	CREATE EXTENSION stream_ext;
+	CREATE TABLE events (key int) USING stream;
+	CREATE MATERIALIZED VIEW counts AS SELECT key, count(*) AS n FROM events GROUP BY key;
+	INSERT INTO events VALUES (1);
+	SELECT stream_sync();
+});
+isnt(worker_pid($node, 'template1'), '', 'template1 has a worker');
+$node->safe_psql('postgres', 'CREATE DATABASE implied');
+$node->safe_psql('postgres', 'CREATE DATABASE defaulted TEMPLATE DEFAULT');
+# ... also for one who is in the template
+$node->safe_psql('template1', 'CREATE DATABASE from_within');
+$node->safe_psql('implied', 'INSERT INTO events VALUES (2)');
+is($node->safe_psql('implied', 'SELECT * FROM counts ORDER BY key'), "1|1\n2|1", 'the copy is live');
+is($node->safe_psql('from_within', 'SELECT * FROM counts'), '1|1', 'and so is one made from within');
+$node->safe_psql('template1', 'INSERT INTO events VALUES (1)');
+is($node->safe_psql('template1', 'SELECT * FROM counts'), '1|2', 'the template goes on');
+
 done_testing();

@@ -8,8 +8,8 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
 #include "error_class.h"
-#include "utils/errcodes.h"
 
 /* Returns the class of an error. */
 ErrorClass

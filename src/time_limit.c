@@ -5,6 +5,8 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+#include "postmaster/interrupt.h"
 #include "utils/timeout.h"
 
 #include "guc.h"
@@ -18,9 +20,11 @@ time_limit_start(void)
 		enable_timeout_after(STATEMENT_TIMEOUT, guc_apply_timeout_ms);
 }
 
-/* Ends the limit. */
+/* Ends the limit.  What it has cancelled too late is nobody else's. */
 void
 time_limit_end(void)
 {
-	disable_timeout(STATEMENT_TIMEOUT, false);
+	disable_timeout(STATEMENT_TIMEOUT, true);
+	if (get_timeout_indicator(STATEMENT_TIMEOUT, true) && !ShutdownRequestPending)
+		QueryCancelPending = false;
 }

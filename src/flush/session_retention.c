@@ -89,6 +89,7 @@ session_crosses(const ViewCatalog *view, const StreamQuery *query, int64 bound)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner resource_owner = CurrentResourceOwner;
+	ErrorData  *volatile canceled = NULL;
 	volatile bool result = true;
 
 	if (TIMESTAMP_NOT_FINITE(bound))
@@ -106,15 +107,22 @@ session_crosses(const ViewCatalog *view, const StreamQuery *query, int64 bound)
 	{
 		MemoryContextSwitchTo(context);
 		time_limit_end();
-		/* more partitions would take as long again */
 		if (geterrcode() == ERRCODE_QUERY_CANCELED)
-			PG_RE_THROW();
-		EmitErrorReport();
+			canceled = CopyErrorData();
+		else
+			EmitErrorReport();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = resource_owner;
+
+	/*
+	 * more partitions would take as long again; who ends the transaction
+	 * knows of no subtransaction
+	 */
+	if (canceled != NULL)
+		ReThrowError(canceled);
 	return result;
 }

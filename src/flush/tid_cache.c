@@ -65,16 +65,23 @@ put_entry(TidCache *cache, const TidEntry *entry)
 	*place = *entry;
 }
 
-/* Gives the cache another size; what it holds stays as far as there is room. */
+/*
+ * Gives the cache another size; what it holds stays as far as there is room.
+ * Where there is no memory it keeps its size: a flush, which frees memory, must
+ * not fail for hints.
+ */
 static void
 resize_cache(TidCache *cache, uint32 size)
 {
 	TidEntry   *before = cache->entries;
 	uint32		before_size = cache->size;
+	TidEntry   *entries = MemoryContextAllocExtended(cache->context, size * sizeof(TidEntry),
+													 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO |
+													 MCXT_ALLOC_NO_OOM);
 
-	/* first what can fail */
-	cache->entries = MemoryContextAllocExtended(cache->context, size * sizeof(TidEntry),
-												MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+	if (entries == NULL)
+		return;
+	cache->entries = entries;
 	cache->size = size;
 	cache->used = 0;
 	for (uint32 i = 0; i < before_size; i++)
@@ -117,6 +124,8 @@ tid_cache_note(TidCache *cache, Oid relid, uint32 hash, const ItemPointerData * 
 	Assert(ItemPointerIsValid(tid));
 	if (size != cache->size)
 		resize_cache(cache, size);
+	if (cache->size == 0)
+		return;
 	put_entry(cache, &entry);
 }
 

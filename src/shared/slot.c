@@ -170,8 +170,6 @@ slot_make(Oid dbid)
 		FAULT_POINT("slot-created");
 	}
 	(void) LockRelease(&tag, ExclusiveLock, false);
-
-	Assert(slot_exists(dbid, NULL, NULL));
 }
 
 void

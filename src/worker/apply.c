@@ -247,7 +247,10 @@ apply_settle_doubt(Attempt *attempt)
 {
 	const ViewDoubt *doubt = &attempt->doubt;
 
-	if (doubt->nrows > 0 && attempt->rows_out + attempt->rows_expired == 0 &&
+	uint64		through = attempt->rows_out + attempt->rows_expired +
+	(attempt->late == NULL ? 0 : late_counted(attempt->late));
+
+	if (doubt->nrows > 0 && through == 0 &&
 		(doubt->nrows >= DOUBT_ROWS || run_at_end(attempt->run)))
 		ereport(ERROR, (errcode(doubt->sqlstate), errmsg_internal("%s", doubt->message)));
 }

@@ -62,12 +62,12 @@ flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn,
 	owner_leave(&scope);
 	writer = flush_begin(view->catalog, view->desc, view->tids, &position);
 	written = flush_groups(writer, groups, ngroups, &quarantined);
+	late_write_kept(view->late_rows, view->catalog, lsn);
 	/* no code of the view's owner from here on: what is done is kept */
 	crash_guard_finish();
 	FAULT_POINT("flush-after-groups");
 	dead_letters_begin(view->letters);
 	dead_letters_write(view->letters, view->catalog, lsn);
-	late_write_kept(view->late_rows, view->catalog, lsn);
 	flush_finish(writer, lsn, restart_lsn, watermark);
 	xid = GetTopFullTransactionId();
 	PopActiveSnapshot();

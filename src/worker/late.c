@@ -26,8 +26,12 @@
 #include "catalog/owner.h"
 #include "compat.h"
 #include "state/pane_group.h"
+#include "time_limit.h"
 #include "worker/late.h"
 #include "worker/session_rows.h"
+
+/* So many pairs written are progress: a large flush takes its time. */
+#define PROGRESS_PAIRS	1024
 
 /* One late row and one of its windows. */
 typedef struct LatePair
@@ -456,6 +460,9 @@ insert_pairs(const LateRows *late, Relation rel)
 	ExecOpenIndices(result, false);
 	for (uint32 i = 0; i < late->npairs; i++)
 	{
+		/* the owner may have made indexes with functions */
+		if (i % PROGRESS_PAIRS == 0)
+			time_limit_start();
 		fill_slot(row, &late->pairs[i], late->rule.type);
 		ExecCopySlot(slot, row);
 		table_tuple_insert(rel, slot, cid, 0, NULL);
@@ -463,6 +470,7 @@ insert_pairs(const LateRows *late, Relation rel)
 			compat_insert_index_tuples(result, slot, estate, TU_All);
 		ResetPerTupleExprContext(estate);
 	}
+	time_limit_end();
 	ExecCloseIndices(result);
 	ExecDropSingleTupleTableSlot(row);
 	ExecDropSingleTupleTableSlot(slot);

@@ -13,6 +13,7 @@ use StreamExt;
 my $node = stream_node('session_retention', conf => q{
 	stream_ext.flush_interval = '100ms'
 	stream_ext.lock_timeout = '300ms'
+	max_prepared_transactions = 2
 });
 
 $node->safe_psql('postgres', q{
@@ -85,6 +86,25 @@ cmp_ok($node->safe_psql('postgres', $partitions), '>=', 8, 'partitions into whic
 # A row just before the horizon, alone: applied and hidden, or expired; never shown.
 $node->safe_psql('postgres', q{INSERT INTO events VALUES (now() - interval '7 days', 'gone'); SELECT stream_sync()});
 is($node->safe_psql('postgres', q{SELECT count(*) FROM place.kept WHERE key = 'gone'}), 0, 'an old row is not shown');
+
+# --- out of time while it asks whether a session reaches on ---------------------------
+$node->safe_psql('postgres', q{SELECT stream_flush('place.kept')});
+my $leaves = $node->safe_psql('postgres', q{SELECT string_agg('_stream_ext.' || c.relname, ', ') FROM pg_class c
+	JOIN _stream_ext.continuous_view v ON c.relname LIKE 'storage\_' || v.view::oid || '\_%'
+	WHERE c.relkind = 'r' AND c.relname !~ '_null$' AND v.view = 'place.kept'::regclass});
+$node->append_conf('postgresql.conf', "stream_ext.apply_timeout = '200ms'\nstream_ext.lock_timeout = '1h'");
+$node->reload;
+wait_until($node, "SELECT current_setting('stream_ext.lock_timeout') = '1h'");
+$node->safe_psql('postgres', "BEGIN; LOCK TABLE ONLY $leaves IN ACCESS EXCLUSIVE MODE; PREPARE TRANSACTION 'lock'");
+$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . worker_pid($node) . ', 5000)');
+my $worker = worker_pid($node);
+wait_until($node, q{SELECT last_error ~ 'canceling' FROM pg_stat_stream_view WHERE viewname = 'kept'});
+$node->safe_psql('postgres', q{INSERT INTO events VALUES (NULL, 'sync'); INSERT INTO archive VALUES (NULL, 'sync');
+	SELECT stream_sync(); SELECT stream_flush('place.plain')});
+is(worker_pid($node), $worker, 'the worker works on');
+$node->safe_psql('postgres', q{ROLLBACK PREPARED 'lock'});
+$node->append_conf('postgresql.conf', "stream_ext.apply_timeout = '1min'\nstream_ext.lock_timeout = '300ms'");
+$node->reload;
 
 # The long session has ended ten days ago.
 $node->safe_psql('postgres', q{SELECT stream_flush('place.kept')});

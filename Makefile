@@ -125,10 +125,23 @@ check-tap: check-user
 check-fault: check-user
 	$(call prove_environment,fault) $(if $(PROVE_TESTS),$(PROVE_TESTS),$(FAULT_TESTS))
 
-# Random kills under load: make crash-test ROUNDS=200 SEED=42
+# Random kills under load: make crash-test ROUNDS=200 SEED=42.  With JOBS=2 two
+# servers share the rounds, the second with the next seed; their output is in
+# $(TEST_OUT)/crash_job1.log, ...
 ROUNDS ?= 20
+JOBS ?= 1
 crash-test: check-user
+ifeq ($(JOBS),1)
 	export ROUNDS='$(ROUNDS)' SEED='$(SEED)'; $(call prove_environment,crash) -v test/fault/crash_test.pl
+else
+	@mkdir -p $(TEST_OUT); seed='$(SEED)'; seed=$${seed:-$$(date +%s)}; pids=; failed=0; \
+	for job in $$(seq $(JOBS)); do \
+		$(MAKE) crash-test JOBS=1 ROUNDS=$$((($(ROUNDS) + job - 1) / $(JOBS))) SEED=$$((seed + job - 1)) \
+			TEST_OUT='$(TEST_OUT)'/crash_job$$job > '$(TEST_OUT)'/crash_job$$job.log 2>&1 & pids="$$pids $$!"; \
+	done; \
+	for pid in $$pids; do wait $$pid || failed=1; done; \
+	grep -hE '^(ok|not ok|#|Result)' '$(TEST_OUT)'/crash_job*.log; exit $$failed
+endif
 
 # --- the house ------------------------------------------------------------------
 check-house: check-layers check-tour check-sizes check-words

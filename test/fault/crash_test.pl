@@ -1,6 +1,6 @@
 # crash_test.pl - random kills under load; after each, view and witness agree.
 #
-#   make FAULTS=1 crash-test ROUNDS=200 SEED=42
+#   make FAULTS=1 crash-test ROUNDS=200 SEED=42 [JOBS=2]
 #
 # Four producers send transactions of every kind (test/perl/CrashLoad.pm): INSERT,
 # INSERT ... SELECT with RETURNING, COPY, larger than the worker's memory, savepoints
@@ -383,7 +383,7 @@ my $rows = 0;
 for my $round (1 .. $rounds)
 {
 	# the oracle reads the whole witness: begin again before that takes too long
-	$rows += begin_again() if $round % 10 == 1 && $round > 1;
+	$rows += begin_again() if $round % 5 == 1 && $round > 1;
 	my $what = run_load();
 	# what has been begun before a view went on may end after it has caught up
 	attempt($node, 'postgres', "SELECT stream_sync('$PostgreSQL::Test::Utils::timeout_default s')") if rand() < 0.5;

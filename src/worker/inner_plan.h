@@ -20,7 +20,6 @@ extern bool inner_plan_uses_relation(const InnerPlan *plan, Oid relid);
 /* Whether a plan depends on the type with this hash in the cache TYPEOID; true before there is one. */
 extern bool inner_plan_uses_type(const InnerPlan *plan, uint32 hashvalue);
 
-
 /*
  * Locks, until the transaction ends, whatever the plans read.  This takes in
  * invalidations: look afterwards whether the plan is still to be used.

@@ -96,7 +96,7 @@ static const IntSetting int_settings[] = {
 		NULL,
 	&guc_max_partitions, 16, 100000, PGC_SIGHUP, 0},
 	{"stream_ext.max_streams",
-		"Number of streams in the cluster.",
+		"Number of streams in the cluster with counters of their own.",
 		NULL,
 	&guc_max_streams, 1, 65536, PGC_POSTMASTER, 0},
 	{"stream_ext.max_views",

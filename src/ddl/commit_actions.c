@@ -6,7 +6,7 @@
  *
  * Memory: the list of dropped streams lives in TopTransactionContext.
  * Failure: nothing here can fail after the commit; what a prepared
- * transaction drops stays until the server restarts.
+ * transaction drops stays until the worker sweeps (worker/places.c).
  */
 #include "postgres.h"
 

@@ -25,6 +25,7 @@
 #include "compat.h"
 #include "ddl/commit_actions.h"
 #include "ddl/drop_view.h"
+#include "shared/control.h"
 #include "stream_am/stream_am.h"
 
 /* Returns whether DROP MATERIALIZED VIEW names a continuous view. */
@@ -109,8 +110,13 @@ drop_forget_relation(Oid relid)
 		commit_wake_worker();
 	}
 	else if (stream_am_is_stream_oid(relid))
-	{
 		event_time_delete(relid);
+}
+
+/* A relation is being dropped: if it has a stream's place, that becomes free. */
+void
+drop_forget_place(Oid relid)
+{
+	if (control_stream(MyDatabaseId, relid, false) != NULL)
 		commit_forget_stream(relid);
-	}
 }

@@ -15,4 +15,7 @@ extern void drop_materialized_views(const DropStmt *stmt);
 /* A relation is being dropped, by whatever command: removes what we know of it. */
 extern void drop_forget_relation(Oid relid);
 
+/* ... and gives back its place in shared memory, if it has one. */
+extern void drop_forget_place(Oid relid);
+
 #endif							/* STREAM_EXT_DROP_VIEW_H */

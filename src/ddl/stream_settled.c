@@ -41,8 +41,9 @@ settled_needed_lsn(Oid relid)
 	if (XLogRecPtrIsInvalid(needed))
 		return InvalidXLogRecPtr;
 	needed = Max(needed, pg_atomic_read_u64(&db->last_prepared_lsn));
-	if (stream != NULL)
-		needed = Max(needed, pg_atomic_read_u64(&stream->last_commit_lsn));
+	if (stream == NULL)
+		stream = control_other_streams();
+	needed = Max(needed, pg_atomic_read_u64(&stream->last_commit_lsn));
 	return needed;
 }
 

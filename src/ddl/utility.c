@@ -299,7 +299,12 @@ ddl_object_access(ObjectAccessType access, Oid classid, Oid objectid, int subid,
 	if (prev_object_access_hook)
 		prev_object_access_hook(access, classid, objectid, subid, arg);
 
-	if (IsBinaryUpgrade || !IsTransactionState() || !catalog_extension_exists())
+	if (IsBinaryUpgrade || !IsTransactionState())
+		return;
+	/* also while the extension goes, when nothing tells a stream any more */
+	if (access == OAT_DROP && classid == RelationRelationId && subid == 0)
+		drop_forget_place(objectid);
+	if (!catalog_extension_exists())
 		return;
 	if (access == OAT_DROP && classid == RelationRelationId && subid == 0)
 		drop_forget_relation(objectid);

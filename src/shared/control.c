@@ -32,6 +32,8 @@ typedef struct ControlBlock
 {
 	LWLock		lock;			/* "ControlLock" */
 	Latch	   *launcher_latch; /* protected by lock */
+	StreamControl other_streams;	/* of those without a place; no identity */
+	pg_atomic_uint32 places_missed; /* streams that found none free */
 	DatabaseControl *databases; /* set once at server start, like the next two */
 	StreamControl *streams;
 	ViewControl *views;
@@ -139,36 +141,80 @@ control_database(Oid dbid, bool create)
 	return create ? free_slot : NULL;
 }
 
-/* Returns the slot of a stream; see control.h. */
-StreamControl *
-control_stream(Oid dbid, Oid relid, bool create)
+/* Returns the slot of a stream, and the first free one.  Caller holds ControlLock. */
+static StreamControl *
+control_find_stream(Oid dbid, Oid relid, StreamControl **free_slot)
 {
-	StreamControl *free_slot = NULL;
-
-	if (control == NULL)
-		return NULL;
-
-	LWLockAcquire(&control->lock, create ? LW_EXCLUSIVE : LW_SHARED);
+	*free_slot = NULL;
 	for (int i = 0; i < guc_max_streams; i++)
 	{
 		StreamControl *stream = &control->streams[i];
 
 		if (stream->relid == relid && stream->dbid == dbid)
-		{
-			LWLockRelease(&control->lock);
 			return stream;
-		}
-		if (free_slot == NULL && !OidIsValid(stream->relid))
-			free_slot = stream;
+		if (*free_slot == NULL && !OidIsValid(stream->relid))
+			*free_slot = stream;
 	}
-	if (create && free_slot != NULL)
-	{
-		memset(free_slot, 0, sizeof(*free_slot));
-		free_slot->dbid = dbid;
-		free_slot->relid = relid;
-	}
+	return NULL;
+}
+
+/*
+ * Gives a free slot to a stream.  Its rows may have been counted with the
+ * others before: the newest commit is never earlier than that of its own.
+ */
+static void
+control_reset_stream(StreamControl *stream, Oid dbid, Oid relid)
+{
+	Assert(LWLockHeldByMeInMode(&control->lock, LW_EXCLUSIVE));
+	memset(stream, 0, sizeof(*stream));
+	pg_atomic_write_u64(&stream->last_commit_lsn,
+						pg_atomic_read_u64(&control->other_streams.last_commit_lsn));
+	stream->dbid = dbid;
+	stream->relid = relid;
+}
+
+/* Returns the slot of a stream; see control.h. */
+StreamControl *
+control_stream(Oid dbid, Oid relid, bool create)
+{
+	StreamControl *stream;
+	StreamControl *free_slot;
+
+	if (control == NULL)
+		return NULL;
+
+	LWLockAcquire(&control->lock, LW_SHARED);
+	stream = control_find_stream(dbid, relid, &free_slot);
 	LWLockRelease(&control->lock);
-	return create ? free_slot : NULL;
+	if (stream != NULL || !create)
+		return stream;
+
+	if (free_slot != NULL)
+	{
+		LWLockAcquire(&control->lock, LW_EXCLUSIVE);
+		stream = control_find_stream(dbid, relid, &free_slot);
+		if (stream == NULL && free_slot != NULL)
+			control_reset_stream(stream = free_slot, dbid, relid);
+		LWLockRelease(&control->lock);
+		if (stream != NULL)
+			return stream;
+	}
+	pg_atomic_fetch_add_u32(&control->places_missed, 1);
+	return &control->other_streams;
+}
+
+/* Returns the slot of the streams that have none of their own. */
+StreamControl *
+control_other_streams(void)
+{
+	return &control->other_streams;
+}
+
+/* Returns how often a stream found no place. */
+uint32
+control_places_missed(void)
+{
+	return pg_atomic_read_u32(&control->places_missed);
 }
 
 /* Empties a view slot, all but its locks, and gives it to the view. */

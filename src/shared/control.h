@@ -200,7 +200,20 @@ extern void control_unlock(void);
  * free slot (the caller raises 53400 configuration_limit_exceeded).
  */
 extern DatabaseControl *control_database(Oid dbid, bool create);
+
+/*
+ * The same for a stream, but counters are no reason to refuse a row: where
+ * every place is taken, create gives the slot that the other streams share.
+ * Create only for a stream that has committed: nobody frees the place of one
+ * that never was, but the sweep.
+ */
 extern StreamControl *control_stream(Oid dbid, Oid relid, bool create);
+
+/* The shared slot: its positions are at or behind those of any stream without a place. */
+extern StreamControl *control_other_streams(void);
+
+/* Counts how often a stream found no place: a reason to sweep. */
+extern uint32 control_places_missed(void);
 extern ViewControl *control_view(Oid dbid, Oid viewid, bool create);
 extern void control_forget_database(Oid dbid);	/* and its streams, views */
 extern void control_forget_stream(Oid dbid, Oid relid);

@@ -17,6 +17,9 @@
  * only the latter; what it has not seen it hands out again, and another
  * transaction would commit rows that a crash had cut off.
  *
+ * A stream that this transaction has made takes no place in shared memory
+ * before it has committed: until then its writer counts for itself.
+ *
  * Memory: writers live in TopTransactionContext; the transaction callbacks
  * forget them.
  * Failure: between writing a batch and emptying the builder nothing may
@@ -34,6 +37,7 @@
 #include "nodes/pg_list.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -54,8 +58,10 @@ struct BatchWriter
 	TupleDesc	desc;			/* what the builder was made for */
 	bool		check_desc;		/* the relcache entry may have changed */
 	bool		wrote;			/* a batch is in WAL */
+	bool		takes_place;	/* its stream is new, and is about to commit */
 	BatchBuilder *builder;
-	StreamControl *stream;
+	StreamControl *stream;		/* where its rows are counted */
+	StreamControl own_counts;	/* ... until a new stream has committed */
 	MemoryContext row_context;	/* detoasted values of one row */
 	Datum	   *row_values;
 	int			nvarlenas;
@@ -165,15 +171,7 @@ writer_find_stream(Oid relid)
 
 	if (last != NULL && last->dbid == MyDatabaseId && last->relid == relid)
 		return last;
-	last = control_stream(MyDatabaseId, relid, false);
-	if (last == NULL)
-		last = control_stream(MyDatabaseId, relid, true);
-	if (last == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("too many streams"),
-				 errhint("Raise stream_ext.max_streams (now %d) and restart the server.",
-						 guc_max_streams)));
+	last = control_stream(MyDatabaseId, relid, true);
 	return last;
 }
 
@@ -181,16 +179,17 @@ writer_find_stream(Oid relid)
 static BatchWriter *
 writer_create(Relation rel)
 {
-	StreamControl *stream;
 	BatchWriter *writer;
 	MemoryContext old;
 
 	writer_prepare_database();
-	stream = writer_find_stream(RelationGetRelid(rel));
 	old = MemoryContextSwitchTo(TopTransactionContext);
 	writer = palloc0(sizeof(BatchWriter));
 	writer->relid = RelationGetRelid(rel);
-	writer->stream = stream;
+	if (rel->rd_createSubid != InvalidSubTransactionId)
+		writer->stream = &writer->own_counts;
+	else
+		writer->stream = writer_find_stream(writer->relid);
 	writer_make_builder(writer, RelationGetDescr(rel));
 	writers = lcons(writer, writers);
 	MemoryContextSwitchTo(old);
@@ -338,6 +337,14 @@ batch_writer_add(BatchWriter *writer, TupleTableSlot *slot)
 
 /* --- transactions ---------------------------------------------------------- */
 
+/* Returns whether the writer counts rows of a stream that this transaction leaves behind. */
+static bool
+writer_has_new_stream(const BatchWriter *writer)
+{
+	return writer->stream == &writer->own_counts &&
+		SearchSysCacheExists1(RELOID, ObjectIdGetDatum(writer->relid));
+}
+
 /* Writes what is left, before commit or prepare. */
 static void
 writers_write_all(void)
@@ -345,7 +352,12 @@ writers_write_all(void)
 	ListCell   *cell;
 
 	foreach(cell, writers)
-		writer_write(lfirst(cell));
+	{
+		BatchWriter *writer = lfirst(cell);
+
+		writer_write(writer);
+		writer->takes_place = writer->wrote && writer_has_new_stream(writer);
+	}
 	closing = true;
 	if (wrote_rows)
 		FAULT_POINT("pre-commit-after-write");
@@ -372,6 +384,23 @@ position_advance(pg_atomic_uint64 *position, uint64 value)
 		;
 }
 
+/* A new stream has committed: it takes a place, and what was counted goes there. */
+static void
+writer_take_place(BatchWriter *writer)
+{
+	StreamControl *from = &writer->own_counts;
+	StreamControl *stream = writer_find_stream(writer->relid);
+
+	pg_atomic_fetch_add_u64(&stream->rows_in, pg_atomic_read_u64(&from->rows_in));
+	pg_atomic_fetch_add_u64(&stream->batches_in, pg_atomic_read_u64(&from->batches_in));
+	pg_atomic_fetch_add_u64(&stream->bytes_in, pg_atomic_read_u64(&from->bytes_in));
+	pg_atomic_fetch_add_u64(&stream->backpressure_count,
+							pg_atomic_read_u64(&from->backpressure_count));
+	pg_atomic_fetch_add_u64(&stream->backpressure_us,
+							pg_atomic_read_u64(&from->backpressure_us));
+	writer->stream = stream;
+}
+
 /* Tells the worker, the statistics and this session where the commit ended. */
 static void
 writers_committed(void)
@@ -389,6 +418,8 @@ writers_committed(void)
 
 		if (!writer->wrote)
 			continue;
+		if (writer->takes_place)
+			writer_take_place(writer);
 		position_advance(&writer->stream->last_commit_lsn, XactLastCommitEnd);
 		position_advance(&writer->stream->last_commit_time,
 						 (uint64) GetCurrentTransactionStopTimestamp());

@@ -14,7 +14,7 @@ typedef struct BatchWriter BatchWriter;
 /*
  * Returns the writer of a stream for the current subtransaction.  Valid until
  * another statement or subtransaction starts.  Errors: not preloaded or
- * wal_level minimal (55000), recovery (25006), no free slot (53400).
+ * wal_level minimal (55000), recovery (25006), too many databases (53400).
  */
 extern BatchWriter *batch_writer_open(Relation rel);
 

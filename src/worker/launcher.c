@@ -4,7 +4,8 @@
  * A database has streams if it has a slot: whoever first needs it makes it
  * (doc/decisions/0004), and it survives everything.  So nothing needs to be configured
  * and no database is ever scanned.  Slots of databases that are gone (DROP
- * DATABASE leaves physical slots) are dropped here.
+ * DATABASE leaves physical slots) are dropped here, and places in shared
+ * memory of databases without a slot are freed.
  *
  * Failure: a worker that ends is started again, later and later if it ends
  * quickly without being asked to; an error in the launcher makes the postmaster start it anew.
@@ -37,6 +38,8 @@
 #define RESTART_LONGEST_MS	30000
 /* A worker that lived this long has not failed at its start. */
 #define HEALTHY_MS			10000
+/* Places are looked at not more often than this. */
+#define SWEEP_MS			1000
 
 extern PGDLLEXPORT void stream_ext_launcher_main(Datum arg);
 
@@ -52,6 +55,9 @@ typedef struct LauncherEntry
 } LauncherEntry;
 
 static List *entries = NIL;
+
+/* Databases that had a place but no slot when last looked at. */
+static List *idle_places = NIL;
 
 /* Registers the launcher with the postmaster. Called by _PG_init only. */
 void
@@ -188,6 +194,89 @@ launcher_find_databases(void)
 	return alive;
 }
 
+/* Returns whether nobody uses the place of a database. */
+static bool
+launcher_place_is_idle(DatabaseControl *db)
+{
+	bool		idle;
+
+	control_lock(false);
+	idle = OidIsValid(db->dbid) && db->worker_pid == 0 && db->hold_count == 0;
+	control_unlock();
+	return idle && pg_atomic_read_u32(&db->waiters) == 0;
+}
+
+/* Frees the place of a database that has no slot, unless somebody is about to make one. */
+static void
+launcher_free_place(Oid dbid)
+{
+	if (!slot_lock_unused(dbid))
+		return;
+	if (!slot_exists(dbid, NULL, NULL))
+	{
+		generation_discard_database(dbid);
+		control_forget_database(dbid);
+	}
+	slot_unlock(dbid);
+}
+
+/*
+ * Frees places of databases that do not exist, and of those that have lost
+ * their slot with the extension.  The latter after a second look: a session
+ * that has just found the place makes the slot next.
+ */
+static void
+launcher_sweep_places(void)
+{
+	static TimestampTz last_sweep = 0;
+	TimestampTz now = clock_real();
+	List	   *idle = NIL;
+	DatabaseControl *db;
+	MemoryContext old;
+
+	if (!TimestampDifferenceExceeds(last_sweep, now, SWEEP_MS))
+		return;
+	last_sweep = now;
+	StartTransactionCommand();
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	for (int i = 0; (db = control_database_at(i)) != NULL; i++)
+	{
+		Oid			dbid = db->dbid;
+
+		if (!OidIsValid(dbid) || !launcher_place_is_idle(db) ||
+			slot_exists(dbid, NULL, NULL))
+			continue;
+		if (list_member_oid(idle_places, dbid) ||
+			!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(dbid)))
+			launcher_free_place(dbid);
+		else
+			idle = lappend_oid(idle, dbid);
+	}
+	list_free(idle_places);
+	idle_places = idle;
+	MemoryContextSwitchTo(old);
+	CommitTransactionCommand();
+}
+
+/* Forgets what was remembered of databases that have no slot any more. */
+static void
+launcher_forget_entries(const List *dbids)
+{
+	ListCell   *lc;
+
+	foreach(lc, entries)
+	{
+		LauncherEntry *entry = lfirst(lc);
+
+		if (list_member_oid(dbids, entry->dbid))
+			continue;
+		if (entry->handle != NULL)
+			pfree(entry->handle);
+		pfree(entry);
+		entries = foreach_delete_current(entries, lc);
+	}
+}
+
 /* Looks after one database; returns in how many ms to look again. */
 static long
 launcher_tend(Oid dbid)
@@ -245,7 +334,9 @@ stream_ext_launcher_main(Datum arg)
 
 		foreach(lc, dbids)
 			wait_ms = Min(wait_ms, launcher_tend(lfirst_oid(lc)));
+		launcher_forget_entries(dbids);
 		list_free(dbids);
+		launcher_sweep_places();
 
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 wait_ms, stat_wait_event(STAT_WAIT_LAUNCHER_MAIN));

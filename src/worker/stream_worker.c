@@ -343,6 +343,7 @@ stream_worker_round(StreamWorker *worker)
 	moved |= flush_due_views(worker);
 	retained_wal_update(worker, false);
 	stream_worker_drop_expired(worker);
+	places_look_after(worker->dbid);
 	/* what was written, for autovacuum: it would never look at storage */
 	pgstat_report_stat(false);
 	if (ShutdownRequestPending)

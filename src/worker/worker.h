@@ -19,6 +19,7 @@
  *   apply_error.c     what an error means for the view
  *   flush_view.c      one view's groups to storage
  *   retained_wal.c    position of the slot, views left too far behind
+ *   places.c          places in shared memory of streams that are gone
  *   crash_guard.c     which view the worker crashed in
  */
 #ifndef STREAM_EXT_WORKER_H
@@ -179,6 +180,9 @@ extern bool flush_for_memory(StreamWorker *worker, WorkerView *view);
 
 /* retained_wal.c */
 extern void retained_wal_update(StreamWorker *worker, bool now);
+
+/* places.c: frees places of streams that are no more, now and then.  Requires: no transaction. */
+extern void places_look_after(Oid dbid);
 
 /* crash_guard.c */
 extern void crash_guard_init(Oid dbid);

@@ -233,10 +233,9 @@ feeds_count(StreamWorker *worker, Run *run)
 			pg_atomic_fetch_add_u64(&worker->control->transactions_reread, 1);
 		for (int i = 0; i < txn->nbatches; i++)
 		{
-			StreamControl *stream = control_stream(worker->dbid, txn->batches[i].relid, false);
+			StreamControl *stream = control_stream(worker->dbid, txn->batches[i].relid, true);
 
-			if (stream != NULL)
-				pg_atomic_fetch_add_u64(&stream->rows_committed, txn->batches[i].nrows);
+			pg_atomic_fetch_add_u64(&stream->rows_committed, txn->batches[i].nrows);
 		}
 	}
 	pg_atomic_fetch_add_u64(&worker->control->transactions, list_length(run->transactions));

@@ -283,6 +283,27 @@ object_ownercheck(Oid classid, Oid objectid, Oid roleid)
 	flatten_join_alias_vars(NULL, query, node)
 #endif
 
+/*
+ * Since 18 the columns of a grouped query name an entry of the range table
+ * that holds the expressions grouped by; before, they are those expressions.
+ */
+static inline List *
+compat_group_expressions(const Query *query)
+{
+#if PG_VERSION_NUM >= 180000
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_GROUP)
+			return rte->groupexprs;
+	}
+#endif
+	return NIL;
+}
+
 /* ExecutorCheckPerms_hook: 16 takes the rights needed out of the range table. */
 #if PG_VERSION_NUM < 160000
 #define CompatPermission RangeTblEntry

@@ -87,6 +87,12 @@ COMMENT ON VIEW @extschema@.pg_stat_stream IS
 REVOKE ALL ON @extschema@.pg_stat_stream FROM PUBLIC;
 GRANT SELECT ON @extschema@.pg_stat_stream TO PUBLIC;
 
+CREATE FUNCTION _stream_ext.view_isolation(view oid, OUT isolation text, OUT reason text)
+    LANGUAGE c STRICT STABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'stream_ext_view_isolation';
+COMMENT ON FUNCTION _stream_ext.view_isolation(oid) IS
+    'shared where a view runs harmless built-in code only, else owner, and why';
+GRANT EXECUTE ON FUNCTION _stream_ext.view_isolation(oid) TO PUBLIC;
+
 /*
  * A worker keeps state "lagging" to itself; every other state is durable.
  * Texts of errors may tell of data, so they are for the owner and monitors.
@@ -141,12 +147,17 @@ CREATE VIEW @extschema@.pg_stat_stream_view AS
            CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
                      OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
                 THEN coalesce(s.last_error, v.state_message) END AS last_error,
+           i.isolation,
+           CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
+                     OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
+                THEN i.reason END AS isolation_reason,
            s.stats_reset
     FROM _stream_ext.continuous_view v
     JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) v.view::pg_catalog.oid
     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     LEFT JOIN _stream_ext.view_position p ON p.view::pg_catalog.oid OPERATOR(pg_catalog.=) c.oid
     LEFT JOIN _stream_ext.stat_view() s ON s.viewid OPERATOR(pg_catalog.=) c.oid
+    LEFT JOIN LATERAL _stream_ext.view_isolation(c.oid) i ON true
     LEFT JOIN LATERAL (
         SELECT t.event_column, t.is_time
         FROM _stream_ext.event_time t

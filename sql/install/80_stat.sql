@@ -43,7 +43,7 @@ CREATE FUNCTION _stream_ext.stat_worker(
     OUT read_lsn pg_lsn, OUT restart_lsn pg_lsn, OUT retained_bytes bigint,
     OUT last_commit_lsn pg_lsn, OUT oldest_xact_lsn pg_lsn,
     OUT transactions bigint, OUT transactions_reread bigint, OUT wal_bytes_read bigint,
-    OUT slot_advances bigint)
+    OUT slot_advances bigint, OUT batches_malformed bigint)
     RETURNS SETOF record
     LANGUAGE c STRICT VOLATILE PARALLEL RESTRICTED ROWS 2 AS 'MODULE_PATHNAME', 'stream_ext_stat_worker';
 COMMENT ON FUNCTION _stream_ext.stat_worker() IS 'rows behind pg_stat_stream_worker';
@@ -171,7 +171,8 @@ GRANT SELECT ON @extschema@.pg_stat_stream_view TO PUBLIC;
 CREATE VIEW @extschema@.pg_stat_stream_worker AS
     SELECT w.pid, w.datid, d.datname, w.worker_start_time, w.worker_starts, w.last_exit_time,
            w.on_hold, w.read_lsn, w.restart_lsn, w.retained_bytes, w.last_commit_lsn,
-           w.oldest_xact_lsn, w.transactions, w.transactions_reread, w.wal_bytes_read, w.slot_advances
+           w.oldest_xact_lsn, w.transactions, w.transactions_reread, w.wal_bytes_read, w.slot_advances,
+           w.batches_malformed
     FROM _stream_ext.stat_worker() w
     LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) w.datid;
 COMMENT ON VIEW @extschema@.pg_stat_stream_worker IS

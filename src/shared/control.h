@@ -75,6 +75,7 @@ typedef struct DatabaseControl
 	pg_atomic_uint64 oldest_xact_lsn;	/* first batch of the oldest open one,
 										 * 0 = none */
 	pg_atomic_uint64 slot_advances;
+	pg_atomic_uint64 batches_malformed; /* records skipped */
 } DatabaseControl;
 
 /* One stream: counters of its writers. */

@@ -330,6 +330,7 @@ stream_ext_stat_worker(PG_FUNCTION_ARGS)
 		put_count(&row, &db->transactions_reread);
 		put_count(&row, &db->wal_bytes_read);
 		put_count(&row, &db->slot_advances);
+		put_count(&row, &db->batches_malformed);
 		store_row(fcinfo, &row);
 	}
 	return (Datum) 0;

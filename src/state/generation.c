@@ -21,13 +21,13 @@
 #include "postgres.h"
 
 #include "access/transam.h"
-#include "storage/procarray.h"
 #include "utils/memutils.h"
 
 #include "compat.h"
 #include "guc.h"
 #include "state/generation_internal.h"
 #include "state/group_area.h"
+#include "state/horizon.h"
 #include "state/pane_group.h"
 
 /* Flushed generations of one view may hold this share of the area. */
@@ -415,7 +415,7 @@ generation_skip_to(GenerationWriter *writer, XLogRecPtr position, FullTransactio
 static int
 chain_count_unneeded(const ViewControl *view)
 {
-	TransactionId horizon = GetOldestNonRemovableTransactionId(NULL);
+	TransactionId horizon = horizon_of_database();
 	int			flushed = chain_count_flushed(view);
 	int			n = 0;
 

@@ -32,6 +32,7 @@
 
 #include "batch/batch_format.h"
 #include "fault_point.h"
+#include "shared/control.h"
 #include "wal/assembler.h"
 #include "wal/feed.h"
 #include "wal/wal_reader.h"
@@ -100,6 +101,10 @@ feed_on_abort(Feed *feed, feed_abort_cb callback, void *arg)
 static void
 feed_skip_malformed(Feed *feed, XLogRecPtr lsn)
 {
+	DatabaseControl *db = control_database(feed->dbid, false);
+
+	if (db != NULL)
+		pg_atomic_fetch_add_u64(&db->batches_malformed, 1);
 	if (feed->malformed++ == 0)
 		ereport(WARNING,
 				(errcode(ERRCODE_DATA_CORRUPTED),
@@ -291,12 +296,6 @@ feed_bytes_read(const Feed *feed)
 	return feed->bytes_read;
 }
 
-uint64
-feed_malformed(const Feed *feed)
-{
-	return feed->malformed;
-}
-
 char *
 feed_load_batch(Feed *feed, const FeedBatch *batch, MemoryContext context)
 {
@@ -318,6 +317,14 @@ feed_load_batch(Feed *feed, const FeedBatch *batch, MemoryContext context)
 	data = MemoryContextAllocHuge(context, batch->length);
 	memcpy(data, XLogRecGetData(record), batch->length);
 	return data;
+}
+
+void
+feed_end_loading(Feed *feed)
+{
+	if (feed->rereader != NULL)
+		wal_reader_free(feed->rereader);
+	feed->rereader = NULL;
 }
 
 void

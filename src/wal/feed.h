@@ -85,10 +85,12 @@ extern XLogRecPtr feed_oldest_open_lsn(const Feed *feed);
 extern Size feed_open_bytes(const Feed *feed);	/* data kept for unfinished
 												 * transactions */
 extern uint64 feed_bytes_read(const Feed *feed);
-extern uint64 feed_malformed(const Feed *feed); /* records skipped */
 
 /* Returns the batch read again from WAL, in context. */
 extern char *feed_load_batch(Feed *feed, const FeedBatch *batch, MemoryContext context);
+
+/* All batches of a run have been loaded: gives the memory for that back. */
+extern void feed_end_loading(Feed *feed);
 
 extern void feed_close(Feed *feed);
 

@@ -239,12 +239,13 @@ wal_reader_next(WalReader *reader)
 
 	Assert(!XLogRecPtrIsInvalid(reader->position));
 
+	/* also where there is nothing to read: it may be long till there is */
+	if (reader->state->readRecordBufSize > READER_KEEP_BYTES)
+		wal_reader_shrink(reader);
+
 	/* Do not start a record over before more of it can be there. */
 	if (!wal_reader_available(reader, reader->wanted))
 		return NULL;
-
-	if (reader->state->readRecordBufSize > READER_KEEP_BYTES)
-		wal_reader_shrink(reader);
 
 	old = MemoryContextSwitchTo(reader->context);
 	found = wal_reader_advance(reader);

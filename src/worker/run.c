@@ -111,6 +111,7 @@ run_free(Run *run)
 
 	foreach(lc, run->transactions)
 		feed_free_transaction(run->feed, lfirst(lc));
+	feed_end_loading(run->feed);
 	MemoryContextDelete(run->context);
 }
 

@@ -304,6 +304,13 @@ compat_group_expressions(const Query *query)
 	return NIL;
 }
 
+/* 17: what follows DEFAULT in an SQL/JSON function may be no parameter. */
+#if PG_VERSION_NUM < 170000
+#define compat_holds_constants(node) false
+#else
+#define compat_holds_constants(node) IsA(node, JsonBehavior)
+#endif
+
 /* ExecutorCheckPerms_hook: 16 takes the rights needed out of the range table. */
 #if PG_VERSION_NUM < 160000
 #define CompatPermission RangeTblEntry

@@ -22,11 +22,11 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/typcache.h"
 
 #include "aggregate/pair.h"
+#include "pinned_settings.h"
 
 /*
  * Is this a built-in type whose values can be stored as they are?  Types by
@@ -180,23 +180,6 @@ pair_release(Pair *pair, const PairTypes *types)
 		pfree(DatumGetPointer(pair->key));
 }
 
-/* Sets what the text of a type may depend on; returns what goes to AtEOXact_GUC(). */
-static int
-settings_pin(void)
-{
-	static const char *const settings[][2] = {
-		{"datestyle", "ISO"}, {"intervalstyle", "postgres"},
-		{"extra_float_digits", "3"}, {"search_path", "pg_catalog"},
-		{"xmloption", "content"}
-	};
-	int			level = NewGUCNestLevel();
-
-	for (int i = 0; i < lengthof(settings); i++)
-		(void) set_config_option(settings[i][0], settings[i][1], PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	return level;
-}
-
 char *
 pair_value_to_text(PairType *type, Datum value)
 {
@@ -207,7 +190,7 @@ pair_value_to_text(PairType *type, Datum value)
 		return OutputFunctionCall(&type->output, value);
 	level = settings_pin();
 	string = OutputFunctionCall(&type->output, value);
-	AtEOXact_GUC(true, level);
+	settings_unpin(level);
 	return string;
 }
 
@@ -221,7 +204,7 @@ pair_value_from_text(PairType *type, char *string)
 		return InputFunctionCall(&type->input, string, type->input_param, -1);
 	level = settings_pin();
 	value = InputFunctionCall(&type->input, string, type->input_param, -1);
-	AtEOXact_GUC(true, level);
+	settings_unpin(level);
 	return value;
 }
 

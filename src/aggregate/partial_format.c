@@ -22,6 +22,7 @@
 #include "utils/syscache.h"
 
 #include "aggregate/aggregate_internal.h"
+#include "pinned_settings.h"
 
 /* Returns the oid of type _stream_ext.stream_partial. */
 Oid
@@ -121,10 +122,12 @@ StreamPartial *
 partial_header(const StreamAggregate *agg)
 {
 	char	   *names[STREAM_PARTIAL_MAX_NAMES];
+	int			nestlevel = settings_pin();
 
 	names[0] = format_procedure_qualified(agg->aggfnoid);
 	for (int i = 0; i < agg->nargs; i++)
 		names[i + 1] = format_type_be_qualified(agg->argtypes[i]);
+	settings_unpin(nestlevel);
 	return partial_build(agg->nargs + 1, names, NULL, 0);
 }
 

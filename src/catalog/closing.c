@@ -16,6 +16,7 @@
 #include "catalog/closing.h"
 #include "catalog/event_time.h"
 #include "compat.h"
+#include "pinned_settings.h"
 
 /* Returns the axis of a type. */
 TimeAxis
@@ -75,9 +76,7 @@ closing_emits_on_close(const ContinuousOptions *options)
 static int64
 interval_lateness(const char *text)
 {
-	Interval   *interval = DatumGetIntervalP(DirectFunctionCall3(interval_in, CStringGetDatum(text),
-																 ObjectIdGetDatum(InvalidOid),
-																 Int32GetDatum(-1)));
+	Interval   *interval = settings_interval(text);
 	int64		us;
 
 	if (interval->month != 0)

@@ -48,6 +48,7 @@
 #include "compat.h"
 #include "ddl/view_parts.h"
 #include "flush/flush.h"
+#include "pinned_settings.h"
 
 #define PART_SCHEMA "_stream_ext"
 
@@ -60,7 +61,7 @@ typedef struct SystemScope
 } SystemScope;
 
 /*
- * Becomes the bootstrap superuser with a pinned search_path; no user code may
+ * Becomes the bootstrap superuser with pinned settings; no user code may
  * run until system_leave().  An error's abort restores both.
  */
 static void
@@ -69,9 +70,7 @@ system_enter(SystemScope *scope, const char *tablespace)
 	GetUserIdAndSecContext(&scope->userid, &scope->context);
 	SetUserIdAndSecContext(BOOTSTRAP_SUPERUSERID,
 						   scope->context | SECURITY_LOCAL_USERID_CHANGE);
-	scope->nestlevel = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+	scope->nestlevel = settings_pin();
 	(void) set_config_option("default_tablespace", tablespace ? tablespace : "",
 							 PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
@@ -80,7 +79,7 @@ system_enter(SystemScope *scope, const char *tablespace)
 static void
 system_leave(SystemScope *scope)
 {
-	AtEOXact_GUC(false, scope->nestlevel);
+	settings_unpin(scope->nestlevel);
 	SetUserIdAndSecContext(scope->userid, scope->context);
 }
 

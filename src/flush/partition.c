@@ -35,6 +35,7 @@
 #include "guc.h"
 #include "flush/flush_private.h"
 #include "flush/partition.h"
+#include "pinned_settings.h"
 
 #define NULL_SLOT 0				/* of the table of NULL windows */
 
@@ -63,10 +64,7 @@ struct PartitionMap
 int64
 partition_interval_us(const char *text)
 {
-	Interval   *interval = DatumGetIntervalP(DirectFunctionCall3(interval_in,
-																 CStringGetDatum(text),
-																 ObjectIdGetDatum(InvalidOid),
-																 Int32GetDatum(-1)));
+	Interval   *interval = settings_interval(text);
 	int64		days = (int64) interval->month * DAYS_PER_MONTH + interval->day;
 
 	return days * USECS_PER_DAY + interval->time;

@@ -52,6 +52,7 @@
 
 #include "clock.h"
 #include "flush/flush_private.h"
+#include "pinned_settings.h"
 
 STREAM_FUNCTION(stream_ext_retention_horizon);
 
@@ -83,13 +84,9 @@ stream_ext_retention_horizon(PG_FUNCTION_ARGS)
 int64
 retention_horizon(const ContinuousOptions *options)
 {
-	Datum		interval;
-
 	if (options->retention == NULL)
 		return DT_NOBEGIN;
-	interval = DirectFunctionCall3(interval_in, CStringGetDatum(options->retention),
-								   ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
-	return horizon_at(clock_now(), DatumGetIntervalP(interval));
+	return horizon_at(clock_now(), settings_interval(options->retention));
 }
 
 /*

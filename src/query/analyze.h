@@ -164,8 +164,8 @@ extern void view_append_finalized(StringInfo sql, const StreamQuery *sq);
 /* --- view_constants.c ----------------------------------------------------- */
 
 /*
- * Returns a copy of expr in which constants of users' types are parameters;
- * adds those constants to a list.
+ * Returns a copy of expr in which constants are parameters; adds those
+ * constants to a list.
  */
 extern Node *view_constants_take(Node *expr, List **constants);
 

@@ -4,36 +4,27 @@
  * The text is parsed as the superuser, and the parser makes a value of a
  * literal at once, with the input function of its type.  That of an array, a
  * composite or a range evaluates the CHECKs of domains in it, and those may be
- * anybody's code.  So a constant of a user's type is $1, $2, .. in the text,
- * and the value that the user's own statement made of it is put back into what
- * was parsed.
+ * anybody's code.  And no text need be the value again: a float may have lost
+ * digits, a time zone's name may mean another.  So a constant is $1, $2, .. in
+ * the text, and the value that the user's own statement made of it is put back
+ * into what was parsed.
  *
- * Constants of built-in types stay literals: their input functions run nobody's
- * code, and ruleutils.c prints no parameter where it knows that a constant
- * stands, as in EXTRACT(year FROM ..).  Pseudo-types are no such types: of an
- * UNKNOWN the parser makes what a function wants that has the name today.
+ * A few stay literals, because ruleutils.c prints SQL only where it knows that
+ * a constant stands: the length in a cast, the field of EXTRACT(year FROM ..),
+ * the clauses of XML functions.  These are integers, booleans and plain words.
  */
 #include "postgres.h"
 
 #include "compat.h"
 
-#include "access/transam.h"
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "parser/analyze.h"
 #include "parser/parse_node.h"
 #include "tcop/tcopprot.h"
-#include "utils/lsyscache.h"
 
 #include "query/analyze.h"
-
-/* Whether no input function of a literal of this type can reach user code. */
-static bool
-is_plain_type(Oid type)
-{
-	return type < FirstUnpinnedObjectId && get_typtype(type) != TYPTYPE_PSEUDO;
-}
 
 /* Returns the parameter that stands for constant number (from 1). */
 static Node *
@@ -50,7 +41,44 @@ make_param(const Const *constant, int number)
 	return (Node *) param;
 }
 
-/* Replaces constants of users' types by parameters. */
+/* Returns whether an argument is a constant whose text is its value everywhere. */
+static bool
+is_word(const Node *arg)
+{
+	Oid			type = IsA(arg, Const) ? ((const Const *) arg)->consttype : InvalidOid;
+
+	return type == INT4OID || type == BOOLOID || type == TEXTOID;
+}
+
+/* Puts arguments back that have to be constants, from number first (0-based) on. */
+static void
+keep_words(List *mutated, List *args, int first)
+{
+	for (int i = first; i < list_length(args); i++)
+	{
+		if (list_nth(args, i) != NULL && is_word(list_nth(args, i)))
+			lfirst(list_nth_cell(mutated, i)) = copyObject(list_nth(args, i));
+	}
+}
+
+/* Puts constants back that are part of how a node is written; see the top. */
+static void
+keep_syntax(Node *mutated, Node *node)
+{
+	if (IsA(node, FuncExpr))
+	{
+		FuncExpr   *call = (FuncExpr *) node;
+
+		if (call->funcformat == COERCE_SQL_SYNTAX)
+			keep_words(((FuncExpr *) mutated)->args, call->args, 0);
+		else if (call->funcformat != COERCE_EXPLICIT_CALL)
+			keep_words(((FuncExpr *) mutated)->args, call->args, 1);
+	}
+	else if (IsA(node, XmlExpr))
+		keep_words(((XmlExpr *) mutated)->args, ((XmlExpr *) node)->args, 0);
+}
+
+/* Replaces constants by parameters. */
 static Node *
 take_mutator(Node *node, void *context)
 {
@@ -64,8 +92,15 @@ take_mutator(Node *node, void *context)
 		return (Node *) query_tree_mutator((Query *) node, take_mutator, context, 0);
 	/* CREATE MATERIALIZED VIEW takes no parameters, so all numbers are ours */
 	Assert(!IsA(node, Param) || ((Param *) node)->paramkind != PARAM_EXTERN);
-	if (!IsA(node, Const) || is_plain_type(((Const *) node)->consttype))
-		return expression_tree_mutator(node, take_mutator, context);
+	if (compat_holds_constants(node))
+		return copyObject(node);
+	if (!IsA(node, Const))
+	{
+		Node	   *mutated = expression_tree_mutator(node, take_mutator, context);
+
+		keep_syntax(mutated, node);
+		return mutated;
+	}
 
 	/* equal constants stay equal: GROUP BY of a subquery compares expressions */
 	foreach(lc, *constants)
@@ -79,7 +114,7 @@ take_mutator(Node *node, void *context)
 	return make_param((Const *) node, number);
 }
 
-/* Returns a copy of expr without constants of users' types; see analyze.h. */
+/* Returns a copy of expr without constants; see analyze.h. */
 Node *
 view_constants_take(Node *expr, List **constants)
 {

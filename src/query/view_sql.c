@@ -6,8 +6,8 @@
  * (k1.., p1..), and each expression is printed as the only column of a query
  * over m.  That keeps operators, casts, collations and subqueries exact.  A
  * query that appends has nothing left to compute: its columns are stored.  The
- * search path is pinned while deparsing, so that all names are qualified, and
- * constants of users' types are kept out of the text (view_constants.c).
+ * session's settings are pinned while the text is written and read, and
+ * constants are kept out of it (view_constants.c).
  */
 #include "postgres.h"
 
@@ -16,12 +16,12 @@
 #include "catalog/pg_type.h"
 #include "nodes/makefuncs.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 #include "utils/ruleutils.h"
 
 #include "catalog/closing.h"
+#include "pinned_settings.h"
 #include "query/analyze.h"
 
 /* Returns the type of a storage column, schema-qualified, with COLLATE where it has one. */
@@ -90,29 +90,11 @@ query_storage_desc(const StreamQuery *sq)
 	return desc;
 }
 
-/* Pins the search path, so that all names come out qualified; undone by end_qualified(). */
-static int
-begin_qualified(void)
-{
-	int			nestlevel = NewGUCNestLevel();
-
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-	return nestlevel;
-}
-
-/* Restores the search path. */
-static void
-end_qualified(int nestlevel)
-{
-	AtEOXact_GUC(true, nestlevel);
-}
-
 /* Returns the column definitions of the storage table. */
 char *
 query_storage_columns_sql(const StreamQuery *sq)
 {
-	int			nestlevel = begin_qualified();
+	int			nestlevel = settings_pin();
 	TupleDesc	desc = query_storage_desc(sq);
 	StringInfoData sql;
 
@@ -124,7 +106,7 @@ query_storage_columns_sql(const StreamQuery *sq)
 		appendStringInfo(&sql, "%s%s %s", i > 0 ? ", " : "", NameStr(att->attname),
 						 column_type_sql(att->atttypid, att->atttypmod, att->attcollation));
 	}
-	end_qualified(nestlevel);
+	settings_unpin(nestlevel);
 	return sql.data;
 }
 
@@ -336,7 +318,6 @@ append_groups(StringInfo sql, const StreamQuery *sq, const ViewSources *sources)
 static char *
 append_view_sql(const StreamQuery *sq, const ViewSources *sources)
 {
-	int			nestlevel = begin_qualified();
 	int			column = 0;
 	StringInfoData sql;
 	ListCell   *lc;
@@ -362,7 +343,6 @@ append_view_sql(const StreamQuery *sq, const ViewSources *sources)
 	appendStringInfoString(&sql, ") s");
 	if (sources->retention != NULL)
 		append_retention(&sql, sq, sources->retention);
-	end_qualified(nestlevel);
 	return sql.data;
 }
 
@@ -370,7 +350,6 @@ append_view_sql(const StreamQuery *sq, const ViewSources *sources)
 static char *
 group_view_sql(const StreamQuery *sq, const ViewSources *sources)
 {
-	int			nestlevel = begin_qualified();
 	const char *separator = "SELECT ";
 	StringInfoData sql;
 	ListCell   *lc;
@@ -396,7 +375,6 @@ group_view_sql(const StreamQuery *sq, const ViewSources *sources)
 		appendStringInfo(&sql, " WHERE %s",
 						 deparse_over_groups(sq, sources, sq->query->havingQual, "m"));
 
-	end_qualified(nestlevel);
 	return sql.data;
 }
 
@@ -407,7 +385,10 @@ query_view_rule(const StreamQuery *sq, const char *storage, const char *memory,
 {
 	List	   *constants = NIL;
 	const ViewSources sources = {storage, memory, retention, on_close, &constants};
+	int			nestlevel = settings_pin();
 	char	   *sql = sq->appends ? append_view_sql(sq, &sources) : group_view_sql(sq, &sources);
+	Query	   *query = view_constants_parse(sql, constants);
 
-	return view_constants_parse(sql, constants);
+	settings_unpin(nestlevel);
+	return query;
 }

@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "apply/inner_plan.h"
 #include "clock.h"
 #include "compat.h"
 #include "fault_point.h"
@@ -35,7 +36,6 @@
 #include "guc.h"
 #include "stat/latency.h"
 #include "time_limit.h"
-#include "worker/inner_plan.h"
 #include "worker/worker.h"
 
 /* Rows of one execution of the inner query, at most; memory may end it sooner. */

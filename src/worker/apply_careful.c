@@ -27,10 +27,10 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#include "apply/inner_plan.h"
 #include "compat.h"
 #include "guc.h"
-#include "worker/inner_plan.h"
-#include "worker/session_rows.h"
+#include "session/session_rows.h"
 #include "worker/worker.h"
 
 /* The piece at work. */

@@ -12,7 +12,7 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-#include "worker/session_book.h"
+#include "session/session_book.h"
 #include "worker/worker.h"
 
 /* Returns whether a view must know which sessions are open. */

@@ -8,23 +8,23 @@
  *   stream_worker.c   the process: start, main loop, shutdown
  *   worker_views.c    the views of the database: load, change, drop
  *   worker_feeds.c    what to read next: everybody's feed, and catching up
- *   run.c             the rows of some committed transactions, as a row source
- *   inner_plan.c      a view's inner query: plan and execute
  *   apply.c           one run into one view: scratch, publish
  *   apply_careful.c   the same when some row fails
- *   dead_letters.c    rows that failed, until they are written
- *   late.c            rows that come too late for a window
- *   session_book.c    the open sessions of a view; also session_load.c,
- *                     session_rows.c, session_attempt.c, row_order.c
+ *   session_attempt.c the open sessions through an attempt
  *   apply_error.c     what an error means for the view
  *   flush_view.c      one view's groups to storage
  *   retained_wal.c    position of the slot, views left too far behind
  *   places.c          places in shared memory of streams that are gone
- *   crash_guard.c     which view the worker crashed in
+ *
+ * Below it: apply/, what one run does to one view; session/, open sessions.
  */
 #ifndef STREAM_EXT_WORKER_H
 #define STREAM_EXT_WORKER_H
 
+#include "apply/crash_guard.h"
+#include "apply/dead_letters.h"
+#include "apply/late.h"
+#include "apply/run.h"
 #include "catalog/event_time.h"
 #include "catalog/owner.h"
 #include "catalog/view_catalog.h"
@@ -34,9 +34,6 @@
 #include "shared/control.h"
 #include "state/generation.h"
 #include "state/scratch.h"
-#include "worker/dead_letters.h"
-#include "worker/late.h"
-#include "worker/run.h"
 #include "wal/feed.h"
 
 struct InnerPlan;
@@ -183,15 +180,6 @@ extern void retained_wal_update(StreamWorker *worker, bool now);
 
 /* places.c: frees places of streams that are no more, now and then.  Requires: no transaction. */
 extern void places_look_after(Oid dbid);
-
-/* crash_guard.c */
-extern void crash_guard_init(Oid dbid);
-extern void crash_guard_enter(Oid viewid, bool cancelable); /* by SIGTERM */
-extern void crash_guard_finish(void);	/* not to be cancelled any more */
-extern void crash_guard_leave(void);
-extern bool crash_guard_cancelable(void);
-extern List *crash_guard_take_culprits(void);	/* views that crashed too
-												 * often */
 
 /* launcher.c, stream_worker.c */
 extern void launcher_register(void);

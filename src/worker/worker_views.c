@@ -26,12 +26,12 @@
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 
+#include "apply/inner_plan.h"
 #include "catalog/adopt.h"
 #include "clock.h"
 #include "compat.h"
 #include "shared/slot.h"
 #include "shared/wal_end.h"
-#include "worker/inner_plan.h"
 #include "worker/worker.h"
 
 /* For the invalidation callbacks, which get no useful argument. */

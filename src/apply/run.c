@@ -19,10 +19,10 @@
 #include "access/tupdesc_details.h"
 #include "utils/memutils.h"
 
-#include "compat.h"
+#include "apply/run.h"
 #include "batch/batch.h"
+#include "compat.h"
 #include "guc.h"
-#include "worker/run.h"
 
 StaticAssertDecl(BATCH_INPUT_LENGTH == WATERMARK_INPUT_LENGTH,
 				 "a batch names an input as a watermark does");

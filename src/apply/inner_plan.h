@@ -4,10 +4,10 @@
 #ifndef STREAM_EXT_INNER_PLAN_H
 #define STREAM_EXT_INNER_PLAN_H
 
+#include "apply/late.h"
+#include "apply/run.h"
 #include "query/stream_query.h"
 #include "state/scratch.h"
-#include "worker/late.h"
-#include "worker/run.h"
 
 typedef struct InnerPlan InnerPlan;
 

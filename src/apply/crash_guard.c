@@ -21,12 +21,11 @@
 #include <unistd.h>
 
 #include "miscadmin.h"
-#include "nodes/pg_list.h"
 #include "storage/fd.h"
 #include "utils/timestamp.h"
 
+#include "apply/crash_guard.h"
 #include "compat.h"
-#include "worker/worker.h"
 
 #define CRASHES_MAX			3
 #define CRASHES_WITHIN_S	60
@@ -75,7 +74,7 @@ crash_guard_init(Oid dbid)
 		pqsignal(signals[i], crash_guard_signal);
 }
 
-/* From now on a crash is this view's; see worker.h. */
+/* From now on a crash is this view's; see crash_guard.h. */
 void
 crash_guard_enter(Oid viewid, bool cancelable)
 {

@@ -23,9 +23,9 @@
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
+#include "apply/inner_plan.h"
+#include "apply/row_order.h"
 #include "compat.h"
-#include "worker/inner_plan.h"
-#include "worker/row_order.h"
 
 /* From this many rows on a run is a large one. */
 #define LARGE_RUN_ROWS	1000

@@ -5,8 +5,8 @@
 #define STREAM_EXT_SESSION_ROWS_H
 
 #include "query/stream_query.h"
+#include "session/session_book.h"
 #include "state/scratch.h"
-#include "worker/session_book.h"
 
 /*
  * Decides about the next row of the inner query, in the order of rows: returns

@@ -23,12 +23,12 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "apply/late.h"
 #include "catalog/owner.h"
 #include "compat.h"
+#include "session/session_rows.h"
 #include "state/pane_group.h"
 #include "time_limit.h"
-#include "worker/late.h"
-#include "worker/session_rows.h"
 
 /* So many pairs written are progress: a large flush takes its time. */
 #define PROGRESS_PAIRS	1024

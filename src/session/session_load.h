@@ -4,8 +4,8 @@
 #ifndef STREAM_EXT_SESSION_LOAD_H
 #define STREAM_EXT_SESSION_LOAD_H
 
+#include "session/session_book.h"
 #include "window/session_set.h"
-#include "worker/session_book.h"
 
 /* Where to begin reading: sessions that began before are, as a rule, closed. */
 extern int64 session_load_start(const StreamQuery *query, const SessionRule *rule, int64 watermark);

@@ -14,8 +14,8 @@
 #include "storage/itemptr.h"
 #include "utils/memutils.h"
 
+#include "apply/row_order.h"
 #include "compat.h"
-#include "worker/row_order.h"
 
 typedef struct OrderedRow
 {

@@ -11,9 +11,9 @@
 #include "utils/timestamp.h"
 
 #include "compat.h"
+#include "session/session_rows.h"
 #include "window/session_cell.h"
 #include "window/watermark.h"
-#include "worker/session_rows.h"
 
 static const WindowRange times = WINDOW_TIMESTAMP_RANGE;
 static const WindowRange integers = WINDOW_INTEGER_RANGE;

@@ -12,9 +12,9 @@
 
 #include "utils/memutils.h"
 
+#include "apply/dead_letters.h"
 #include "compat.h"
 #include "guc.h"
-#include "worker/dead_letters.h"
 
 /* One row; the texts are its own. */
 typedef struct Letter

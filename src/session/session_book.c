@@ -18,9 +18,9 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
+#include "session/session_book.h"
+#include "session/session_load.h"
 #include "window/session_set.h"
-#include "worker/session_book.h"
-#include "worker/session_load.h"
 
 #define INITIAL_ENTRIES 64		/* a power of two, as the buckets */
 #define SWEEP_ENTRIES	1024

@@ -16,9 +16,9 @@
 
 #include "catalog/owner_query.h"
 #include "compat.h"
+#include "session/session_load.h"
 #include "window/watermark.h"
 #include "window/window.h"
-#include "worker/session_load.h"
 
 #define FIRST_GAPS	4			/* how many gaps are read at first */
 #define MORE_TIMES	8

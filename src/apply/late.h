@@ -8,11 +8,11 @@
 #ifndef STREAM_EXT_LATE_H
 #define STREAM_EXT_LATE_H
 
+#include "apply/run.h"
 #include "catalog/closing.h"
 #include "query/stream_query.h"
+#include "session/session_book.h"
 #include "state/scratch.h"
-#include "worker/run.h"
-#include "worker/session_book.h"
 
 /* How a view judges. */
 typedef struct LateRule

@@ -54,60 +54,76 @@ flush_transaction(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn,
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	FAULT_POINT("flush-begin");
-	position = catalog_get_position(view->viewid, NULL);
-	owner_enter(&scope, view->catalog);
+	position = catalog_get_position(view->live.viewid, NULL);
+	owner_enter(&scope, view->live.catalog);
 	time_limit_start();
-	groups = generation_unflushed(view->writer, &ngroups);
+	groups = generation_unflushed(view->live.memory, &ngroups);
 	time_limit_end();
 	owner_leave(&scope);
-	writer = flush_begin(view->catalog, view->desc, view->tids, &position);
+	writer = flush_begin(view->live.catalog, view->live.desc, view->live.tids, &position);
 	written = flush_groups(writer, groups, ngroups, &quarantined);
-	late_write_kept(view->late_rows, view->catalog, lsn);
+	late_write_kept(view->live.late_rows, view->live.catalog, lsn);
 	/* no code of the view's owner from here on: what is done is kept */
 	crash_guard_finish();
 	FAULT_POINT("flush-after-groups");
-	dead_letters_begin(view->letters);
-	dead_letters_write(view->letters, view->catalog, lsn);
+	dead_letters_begin(view->live.letters);
+	dead_letters_write(view->live.letters, view->live.catalog, lsn);
 	flush_finish(writer, lsn, restart_lsn, watermark);
 	xid = GetTopFullTransactionId();
 	PopActiveSnapshot();
 	FAULT_POINT("flush-before-commit");
 	CommitTransactionCommand();
 
-	pg_atomic_fetch_add_u64(&view->control->flush_groups, written);
-	pg_atomic_fetch_add_u64(&view->control->groups_quarantined, quarantined);
+	pg_atomic_fetch_add_u64(&view->live.control->flush_groups, written);
+	pg_atomic_fetch_add_u64(&view->live.control->groups_quarantined, quarantined);
 	return xid;
 }
 
-/* Counts a flush that worked. */
-static void
-flush_done(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn, TimestampTz start)
+/* Storage holds the view up to lsn; see worker.h. */
+void
+view_flush_stored(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn)
 {
 	TimestampTz now = clock_real();
-	ViewControl *control = view->control;
+	ViewControl *control = view->live.control;
 
-	view->flushed_lsn = lsn;
-	view->flushed_restart_lsn = restart_lsn;
-	view->last_flush = now;
-	view->flush_failures = 0;
-	view->flush_timeouts = 0;
-	view->flush_retry_at = 0;
+	view_flush_reset(view, false);
+	view->flush.lsn = lsn;
+	view->flush.restart_lsn = restart_lsn;
+	view->flush.last = now;
 	pg_atomic_write_u64(&control->flushed_lsn, lsn);
 	pg_atomic_write_u64(&control->restart_lsn, restart_lsn);
 	pg_atomic_write_u64(&control->last_flush_time, (uint64) now);
-	pg_atomic_fetch_add_u64(&control->flushes, 1);
-	pg_atomic_fetch_add_u64(&control->flush_us, now - start);
-	pg_atomic_fetch_add_u64(&control->dead_letters_dropped, dead_letters_dropped(view->letters));
-	dead_letters_forget(view->letters, lsn);
-	view->flush_soon = false;
-	late_forget_kept(&view->late_rows, lsn);
+}
+
+/* Forgets failures; see worker.h. */
+void
+view_flush_reset(WorkerView *view, bool soon)
+{
+	view->flush.failures = 0;
+	view->flush.timeouts = 0;
+	view->flush.retry_at = 0;
+	view->flush.soon = soon;
+}
+
+/* Counts a flush that worked, and lets go of what it has written. */
+static void
+flush_done(WorkerView *view, XLogRecPtr lsn, TimestampTz start)
+{
+	LiveView   *live = &view->live;
+
+	pg_atomic_fetch_add_u64(&live->control->flushes, 1);
+	pg_atomic_fetch_add_u64(&live->control->flush_us, clock_real() - start);
+	pg_atomic_fetch_add_u64(&live->control->dead_letters_dropped,
+							dead_letters_dropped(live->letters));
+	dead_letters_forget(live->letters, lsn);
+	late_forget_kept(&live->late_rows, lsn);
 }
 
 /* Returns whether flushes of the view have run out of time too often. */
 static bool
 flush_gave_up(const WorkerView *view)
 {
-	return view->flush_timeouts >= FLUSH_TIMEOUTS_MAX;
+	return view->flush.timeouts >= FLUSH_TIMEOUTS_MAX;
 }
 
 /* Takes note of a flush that failed with the error at hand. */
@@ -117,16 +133,16 @@ flush_failed(StreamWorker *worker, WorkerView *view, TimestampTz start)
 	ErrorData  *edata = CopyErrorData();
 	bool		out_of_time = edata->sqlerrcode == ERRCODE_QUERY_CANCELED;
 
-	view->last_flush = start;
-	view->flush_failures++;
-	view->flush_retry_at = clock_real() + apply_retry_delay_us(view->flush_failures);
+	view->flush.last = start;
+	view->flush.failures++;
+	view->flush.retry_at = clock_real() + view_retry_delay_us(view->flush.failures);
 	/* cancelled because the process is to end: nobody's fault */
 	if (!out_of_time || !ShutdownRequestPending)
 	{
 		EmitErrorReport();
-		worker_view_note_error(view, edata->sqlerrcode, edata->message);
-		pg_atomic_fetch_add_u64(&view->control->flush_failures, 1);
-		view->flush_timeouts = out_of_time ? view->flush_timeouts + 1 : 0;
+		live_view_note_error(&view->live, edata->sqlerrcode, edata->message);
+		pg_atomic_fetch_add_u64(&view->live.control->flush_failures, 1);
+		view->flush.timeouts = out_of_time ? view->flush.timeouts + 1 : 0;
 	}
 	FlushErrorState();
 	time_limit_end();
@@ -134,7 +150,7 @@ flush_failed(StreamWorker *worker, WorkerView *view, TimestampTz start)
 	FreeErrorData(edata);
 	AbortCurrentTransaction();
 	if (flush_gave_up(view))
-		worker_view_set_state(worker, view, VIEW_DISABLED,
+		view_set_state(worker, view, VIEW_DISABLED,
 							  "a flush exceeded stream_ext.apply_timeout again and again");
 }
 
@@ -149,15 +165,15 @@ static WatermarkState *
 flush_next_watermark(StreamWorker *worker, WorkerView *view, XLogRecPtr lsn)
 {
 	WatermarkState *next = MemoryContextAlloc(worker->run_context, sizeof(WatermarkState));
-	const EventTime *setting = event_time_at(view->event_time, PG_UINT64_MAX);
+	const EventTime *setting = event_time_at(view->live.event_time, PG_UINT64_MAX);
 
-	if (lsn < generation_applied_lsn(view->writer))
+	if (lsn < generation_applied_lsn(view->live.memory))
 	{
-		watermark_copy(next, &view->sealed_watermark);
+		watermark_copy(next, &view->flush.sealed_watermark);
 		return next;
 	}
-	watermark_copy(&view->sealed_watermark, &view->watermark);
-	watermark_copy(next, &view->watermark);
+	watermark_copy(&view->flush.sealed_watermark, &view->live.watermark);
+	watermark_copy(next, &view->live.watermark);
 	next->max_future = guc_max_future_s * USECS_PER_SEC;
 	if (setting != NULL && worker_feeds_caught_up(worker, view))
 		(void) watermark_follow_clock(next, &setting->rule, clock_now());
@@ -168,11 +184,11 @@ flush_next_watermark(StreamWorker *worker, WorkerView *view, XLogRecPtr lsn)
 static void
 flush_take_watermark(WorkerView *view, XLogRecPtr lsn, const WatermarkState *stored)
 {
-	if (lsn < generation_applied_lsn(view->writer))
+	if (lsn < generation_applied_lsn(view->live.memory))
 		return;
-	watermark_copy(&view->watermark, stored);
-	if (stored->watermark > view->control->watermark)
-		generation_set_watermark(view->writer, stored->watermark);
+	watermark_copy(&view->live.watermark, stored);
+	if (stored->watermark > view->live.control->watermark)
+		generation_set_watermark(view->live.memory, stored->watermark);
 }
 
 /* Writes what can be sealed; returns false if that failed. */
@@ -181,29 +197,30 @@ flush_sealed(StreamWorker *worker, WorkerView *view)
 {
 	MemoryContext old = CurrentMemoryContext;
 	TimestampTz start = clock_real();
-	volatile XLogRecPtr restart_lsn = view->restart_lsn;
+	volatile XLogRecPtr restart_lsn = view->reading.restart_lsn;
 	volatile bool committed = false;
 	volatile bool done = false;
 
-	crash_guard_enter(view->viewid, true);
+	crash_guard_enter(view->live.viewid, true);
 	PG_TRY();
 	{
-		XLogRecPtr	lsn = generation_seal(view->writer);
+		XLogRecPtr	lsn = generation_seal(view->live.memory);
 		WatermarkState *watermark;
 		FullTransactionId xid;
 
 		if (XLogRecPtrIsInvalid(lsn))
-			lsn = generation_applied_lsn(view->writer);
-		else if (lsn < generation_applied_lsn(view->writer))
+			lsn = generation_applied_lsn(view->live.memory);
+		else if (lsn < generation_applied_lsn(view->live.memory))
 			/* the chain was full: what came later must be read again */
-			restart_lsn = view->flushed_restart_lsn;
+			restart_lsn = view->flush.restart_lsn;
 		watermark = flush_next_watermark(worker, view, lsn);
 		xid = flush_transaction(view, lsn, restart_lsn, watermark);
 		committed = true;
 		FAULT_POINT("flush-after-commit");
 		flush_take_watermark(view, lsn, watermark);
-		generation_flushed(view->writer, xid);
-		flush_done(view, lsn, restart_lsn, start);
+		generation_flushed(view->live.memory, xid);
+		view_flush_stored(view, lsn, restart_lsn);
+		flush_done(view, lsn, start);
 		done = true;
 	}
 	PG_CATCH();
@@ -243,8 +260,8 @@ flush_view(StreamWorker *worker, WorkerView *view)
 	 * after many failures the open generation must wait for a place in the
 	 * chain
 	 */
-	while (generation_applied_lsn(view->writer) != view->flushed_lsn ||
-		   view->restart_lsn != view->flushed_restart_lsn)
+	while (generation_applied_lsn(view->live.memory) != view->flush.lsn ||
+		   view->reading.restart_lsn != view->flush.restart_lsn)
 	{
 		if (!flush_sealed(worker, view))
 			return false;
@@ -260,31 +277,31 @@ flush_view(StreamWorker *worker, WorkerView *view)
 bool
 flush_may_try(const WorkerView *view)
 {
-	if (view->catalog->state == VIEW_GAP || flush_gave_up(view))
+	if (view->live.catalog->state == VIEW_GAP || flush_gave_up(view))
 		return false;
-	return view->flush_retry_at == 0 || clock_real() >= view->flush_retry_at;
+	return view->flush.retry_at == 0 || clock_real() >= view->flush.retry_at;
 }
 
 /* Returns whether the view is to be flushed now. */
 static bool
 flush_is_due(const WorkerView *view, TimestampTz now)
 {
-	XLogRecPtr	applied = generation_applied_lsn(view->writer);
-	uint64		behind = applied - view->flushed_lsn;
-	bool		interval_over = TimestampDifferenceExceeds(view->last_flush, now,
+	XLogRecPtr	applied = generation_applied_lsn(view->live.memory);
+	uint64		behind = applied - view->flush.lsn;
+	bool		interval_over = TimestampDifferenceExceeds(view->flush.last, now,
 														   guc_flush_interval_ms);
 
-	if (applied == view->flushed_lsn || !flush_may_try(view))
+	if (applied == view->flush.lsn || !flush_may_try(view))
 		return false;
 	/* one that failed has sealed its groups: the open generation may be empty */
-	if (view->flush_soon || view->flush_failures > 0 || dead_letters_any(view->letters) ||
-		pg_atomic_read_u64(&view->control->flush_request) > view->flushed_lsn)
+	if (view->flush.soon || view->flush.failures > 0 || dead_letters_any(view->live.letters) ||
+		pg_atomic_read_u64(&view->live.control->flush_request) > view->flush.lsn)
 		return true;
 	if (behind > (uint64) guc_flush_wal_mb * 1024 * 1024 &&
-		TimestampDifferenceExceeds(view->last_flush, now, 100))
+		TimestampDifferenceExceeds(view->flush.last, now, 100))
 		return true;
 	return interval_over &&
-		(generation_open_groups(view->writer) > 0 || view->late_rows != NIL || behind > IDLE_POSITION_BYTES);
+		(generation_open_groups(view->live.memory) > 0 || view->live.late_rows != NIL || behind > IDLE_POSITION_BYTES);
 }
 
 /*
@@ -306,18 +323,18 @@ flush_step_interval_ms(const WatermarkRule *rule)
 static bool
 flush_step_is_due(const StreamWorker *worker, const WorkerView *view, TimestampTz now)
 {
-	const EventTime *setting = event_time_at(view->event_time, PG_UINT64_MAX);
+	const EventTime *setting = event_time_at(view->live.event_time, PG_UINT64_MAX);
 	WatermarkState next;
 
-	if (setting == NULL || now < view->flush_retry_at || !worker_view_reads(view))
+	if (setting == NULL || now < view->flush.retry_at || !worker_view_reads(view))
 		return false;
-	if (view->watermark.max_future != guc_max_future_s * USECS_PER_SEC)
+	if (view->live.watermark.max_future != guc_max_future_s * USECS_PER_SEC)
 		return true;
 	if (setting->rule.idle_timeout == 0 ||
-		!TimestampDifferenceExceeds(view->last_step, now, flush_step_interval_ms(&setting->rule)) ||
+		!TimestampDifferenceExceeds(view->flush.last_step, now, flush_step_interval_ms(&setting->rule)) ||
 		!worker_feeds_caught_up(worker, view))
 		return false;
-	watermark_copy(&next, &view->watermark);
+	watermark_copy(&next, &view->live.watermark);
 	return watermark_follow_clock(&next, &setting->rule, clock_now());
 }
 
@@ -334,8 +351,8 @@ flush_trim_views(StreamWorker *worker, TimestampTz now)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (view->writer != NULL)
-			generation_trim(view->writer, false);
+		if (view->live.memory != NULL)
+			generation_trim(view->live.memory, false);
 	}
 }
 
@@ -352,13 +369,13 @@ flush_due_views(StreamWorker *worker)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (view->writer == NULL || view->catalog->state == VIEW_GAP)
+		if (view->live.memory == NULL || view->live.catalog->state == VIEW_GAP)
 			continue;
 		if (flush_is_due(view, now))
 			any |= flush_view(worker, view);
 		else if (flush_step_is_due(worker, view, now))
 		{
-			view->last_step = now;
+			view->flush.last_step = now;
 			any |= flush_sealed(worker, view);
 		}
 	}
@@ -380,18 +397,18 @@ flush_for_memory(StreamWorker *worker, WorkerView *view)
 	{
 		WorkerView *other = lfirst(lc);
 
-		if (other->writer != NULL && flush_may_try(other) &&
+		if (other->live.memory != NULL && flush_may_try(other) &&
 			(largest == NULL ||
-			 generation_bytes(other->writer) > generation_bytes(largest->writer)))
+			 generation_bytes(other->live.memory) > generation_bytes(largest->live.memory)))
 			largest = other;
 	}
-	if (largest == NULL || generation_bytes(largest->writer) == 0)
+	if (largest == NULL || generation_bytes(largest->live.memory) == 0)
 		return false;
 
-	pg_atomic_fetch_add_u64(&view->control->flushes_memory, 1);
-	before = generation_bytes(largest->writer);
+	pg_atomic_fetch_add_u64(&view->live.control->flushes_memory, 1);
+	before = generation_bytes(largest->live.memory);
 	if (!flush_view(worker, largest))
 		return false;
-	generation_trim(largest->writer, true);
-	return generation_bytes(largest->writer) < before;
+	generation_trim(largest->live.memory, true);
+	return generation_bytes(largest->live.memory) < before;
 }

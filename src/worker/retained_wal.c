@@ -36,15 +36,15 @@ retained_wal_check_gap(StreamWorker *worker, WorkerView *view, XLogRecPtr insert
 	char	   *message;
 
 	if (guc_max_lag_mb < 0 || worker_view_reads(view) ||
-		view->catalog->state == VIEW_GAP ||
-		insert_lsn - view->flushed_restart_lsn <= (uint64) guc_max_lag_mb * 1024 * 1024)
+		view->live.catalog->state == VIEW_GAP ||
+		insert_lsn - view->flush.restart_lsn <= (uint64) guc_max_lag_mb * 1024 * 1024)
 		return;
 
-	if (view->writer != NULL)
+	if (view->live.memory != NULL)
 		(void) flush_view(worker, view);
 	message = psprintf("WAL from %X/%X on was let go because of stream_ext.max_lag",
-					   LSN_FORMAT_ARGS(view->flushed_restart_lsn));
-	worker_view_set_state(worker, view, VIEW_GAP, message);
+					   LSN_FORMAT_ARGS(view->flush.restart_lsn));
+	view_set_state(worker, view, VIEW_GAP, message);
 }
 
 /* Returns the position from which WAL is needed. */
@@ -58,8 +58,8 @@ retained_wal_minimum(StreamWorker *worker)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (view->catalog->state != VIEW_GAP && view->flushed_restart_lsn < minimum)
-			minimum = view->flushed_restart_lsn;
+		if (view->live.catalog->state != VIEW_GAP && view->flush.restart_lsn < minimum)
+			minimum = view->flush.restart_lsn;
 	}
 	return minimum;
 }

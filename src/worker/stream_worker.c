@@ -21,7 +21,6 @@
 #include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
-#include "storage/pmsignal.h"
 #include "storage/procarray.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
@@ -31,8 +30,8 @@
 
 #include "clock.h"
 #include "compat.h"
-#include "flush/flush.h"
 #include "guc.h"
+#include "postmaster_check.h"
 #include "shared/slot.h"
 #include "shared/wal_end.h"
 #include "stat/wait_event.h"
@@ -51,7 +50,6 @@
 #define GATHER_MANY			8	/* transactions in the last run */
 /* A clean shutdown waits this long for what clients still committed. */
 #define DRAIN_MS			3000
-#define RETENTION_MS		60000
 
 extern PGDLLEXPORT void stream_ext_worker_main(Datum arg);
 
@@ -203,68 +201,6 @@ stream_worker_flush_wal(StreamWorker *worker)
 }
 
 /*
- * Says whether partitions of a view can be dropped.  Sessions may reach from
- * memory into storage, so what a view has in memory is flushed first.
- */
-static bool
-stream_worker_may_drop(StreamWorker *worker, WorkerView *view)
-{
-	if (view->catalog->options.retention == NULL || view->query == NULL || view->writer == NULL)
-		return false;
-	if (view->query->session == NULL ||
-		generation_applied_lsn(view->writer) == view->flushed_lsn)
-		return true;
-	return flush_may_try(view) && flush_view(worker, view) &&
-		generation_applied_lsn(view->writer) == view->flushed_lsn;
-}
-
-/*
- * Drops a view's partitions that have expired.  What stands in the way is the
- * view's error, and it tries again, each time later; others go on.
- */
-static void
-stream_worker_drop_expired_of(StreamWorker *worker, WorkerView *view)
-{
-	ErrorData  *error;
-
-	if (!stream_worker_may_drop(worker, view))
-		return;
-	crash_guard_enter(view->viewid, true);
-	error = retention_drop_expired(view->catalog, view->query, guc_lock_timeout_ms);
-	crash_guard_leave();
-	QueryCancelPending = false;
-	if (error == NULL)
-	{
-		view->retention_failures = 0;
-		return;
-	}
-	/* cancelled because the process is to end: nobody's fault */
-	if (ShutdownRequestPending)
-		return;
-	worker_view_note_error(view, error->sqlerrcode, error->message);
-	view->retention_failures++;
-	view->retention_at = clock_real() + apply_retry_delay_us(view->retention_failures);
-}
-
-/* Drops partitions that have expired, now and then. */
-static void
-stream_worker_drop_expired(StreamWorker *worker)
-{
-	TimestampTz now = clock_real();
-	ListCell   *lc;
-
-	foreach(lc, worker->views)
-	{
-		WorkerView *view = lfirst(lc);
-
-		if (now < view->retention_at || ShutdownRequestPending)
-			continue;
-		view->retention_at = TimestampTzPlusMilliseconds(now, RETENTION_MS);
-		stream_worker_drop_expired_of(worker, view);
-	}
-}
-
-/*
  * Lets some more commits gather: being woken by each would cost those who
  * commit more than it is worth.  A session alone never waits for this, and who
  * waits for the worker ends the longer wait.
@@ -311,17 +247,6 @@ stream_worker_sleep(StreamWorker *worker)
 	pg_atomic_write_u32(&db->worker_sleeping, 0);
 }
 
-/*
- * Ends this process if the postmaster is gone: a worker with much to do
- * would not notice, and the server could not be started again meanwhile.
- */
-void
-worker_check_postmaster(void)
-{
-	if (!PostmasterIsAlive())
-		proc_exit(1);
-}
-
 /* One round of the main loop. */
 static void
 stream_worker_round(StreamWorker *worker)
@@ -330,7 +255,7 @@ stream_worker_round(StreamWorker *worker)
 
 	MemoryContextSwitchTo(worker->run_context);
 	MemoryContextReset(worker->run_context);
-	worker_check_postmaster();
+	postmaster_check();
 	if (ConfigReloadPending)
 	{
 		ConfigReloadPending = false;
@@ -342,7 +267,7 @@ stream_worker_round(StreamWorker *worker)
 	moved = worker_feeds_work(worker);
 	moved |= flush_due_views(worker);
 	retained_wal_update(worker, false);
-	stream_worker_drop_expired(worker);
+	retention_work(worker);
 	places_look_after(worker->dbid);
 	/* what was written, for autovacuum: it would never look at storage */
 	pgstat_report_stat(false);
@@ -365,7 +290,7 @@ stream_worker_flush_all(StreamWorker *worker)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (view->writer != NULL && view->catalog->state != VIEW_GAP)
+		if (view->live.memory != NULL && view->live.catalog->state != VIEW_GAP)
 			(void) flush_view(worker, view);
 	}
 	retained_wal_update(worker, true);

@@ -8,12 +8,11 @@
  *   stream_worker.c   the process: start, main loop, shutdown
  *   worker_views.c    the views of the database: load, change, drop
  *   worker_feeds.c    what to read next: everybody's feed, and catching up
- *   apply.c           one run into one view: scratch, publish
- *   apply_careful.c   the same when some row fails
- *   session_attempt.c the open sessions through an attempt
- *   apply_error.c     what an error means for the view
+ *   apply_view.c      one run into one view, with what that needs from here
+ *   view_state.c      the state of a view, and what an error means for it
  *   flush_view.c      one view's groups to storage
  *   retained_wal.c    position of the slot, views left too far behind
+ *   retention_schedule.c  when partitions are looked for that have expired
  *   places.c          places in shared memory of streams that are gone
  *
  * Below it: apply/, what one run does to one view; session/, open sessions.
@@ -22,69 +21,59 @@
 #define STREAM_EXT_WORKER_H
 
 #include "apply/crash_guard.h"
-#include "apply/dead_letters.h"
-#include "apply/late.h"
+#include "apply/live_view.h"
 #include "apply/run.h"
-#include "catalog/event_time.h"
 #include "catalog/owner.h"
 #include "catalog/view_catalog.h"
 #include "error_class.h"
-#include "flush/tid_cache.h"
-#include "query/stream_query.h"
 #include "shared/control.h"
-#include "state/generation.h"
-#include "state/scratch.h"
 #include "wal/feed.h"
 
-struct InnerPlan;
+/* When the view was flushed, and when it will be; see flush_view.c. */
+typedef struct ViewFlush
+{
+	XLogRecPtr	lsn;			/* as in its position row */
+	XLogRecPtr	restart_lsn;
+	WatermarkState sealed_watermark;	/* goes with the last sealed generation */
+	TimestampTz last_step;		/* of the watermark, without rows */
+	TimestampTz last;
+	bool		soon;
+	TimestampTz retry_at;		/* not before, after a flush that failed */
+	int			failures;		/* in a row */
+	int			timeouts;		/* in a row */
+} ViewFlush;
+
+/* After an error: when the view is tried again; see view_state.c. */
+typedef struct ViewRetry
+{
+	TimestampTz at;				/* not before */
+	int			failures;		/* in a row */
+	int			timeouts;		/* in a row */
+} ViewRetry;
+
+/* Where the view reads; see worker_feeds.c. */
+typedef struct ViewReading
+{
+	XLogRecPtr	restart_lsn;	/* goes with what the view has applied */
+	Feed	   *feed;			/* its own while it is behind, or NULL */
+} ViewReading;
+
+/* When to look for partitions that have expired; see retention_schedule.c. */
+typedef struct ViewRetention
+{
+	TimestampTz at;
+	int			failures;		/* in a row */
+} ViewRetention;
 
 /* One continuous view, as this worker knows it. */
 typedef struct WorkerView
 {
-	Oid			viewid;
-	MemoryContext context;		/* owns everything below */
-	ViewCatalog *catalog;
-	MemoryContext catalog_context;	/* of catalog, once it was replaced */
-	ViewControl *control;
-
-	/* rebuilt when the view or something it uses changes */
-	bool		stale;
-	MemoryContext query_context;
-	StreamQuery *query;
-	GroupDesc  *desc;
-	struct InnerPlan *plan;
-	LateRule   *late_rule;		/* NULL: no row is late */
-	SessionBook *sessions;		/* that are open; NULL until they are needed */
-	bool		permitted;		/* its owner has the rights for it */
-
-	GenerationWriter *writer;
-	Scratch    *scratch;
-	TidCache   *tids;			/* the worker's */
-
-	EventTimeHistory *event_time;	/* of its stream, or NULL */
-	uint64		event_time_generation;	/* of the catalog, when it was loaded */
-	WatermarkState watermark;	/* goes with what the view has applied */
-	WatermarkState sealed_watermark;	/* ... with the last sealed generation */
-	TimestampTz last_step;		/* of the watermark, without rows */
-
-	XLogRecPtr	restart_lsn;	/* goes with what the view has applied */
-	XLogRecPtr	flushed_lsn;	/* as in its position row */
-	XLogRecPtr	flushed_restart_lsn;
-	TimestampTz last_flush;
-	bool		flush_soon;
-	TimestampTz flush_retry_at; /* not before, after a flush that failed */
-	int			flush_failures; /* in a row */
-	int			flush_timeouts; /* in a row */
-	TimestampTz retention_at;	/* look for expired partitions then */
-	int			retention_failures; /* in a row */
-
-	DeadLetters *letters;		/* until the next flush */
-	List	   *late_rows;		/* LateRows, until the next flush */
-
-	Feed	   *catchup;		/* its own feed while it is behind, or NULL */
-	TimestampTz retry_at;		/* not before, after an error */
-	int			failures;		/* in a row */
-	int			timeouts;		/* in a row */
+	LiveView	live;
+	MemoryContext catalog_context;	/* of live.catalog, once it was replaced */
+	ViewFlush	flush;
+	ViewRetry	retry;
+	ViewReading reading;
+	ViewRetention retention;
 } WorkerView;
 
 /* The process. */
@@ -108,14 +97,6 @@ typedef struct StreamWorker
 /* worker_views.c */
 extern void worker_views_init(void);
 extern void worker_views_reload(StreamWorker *worker);
-extern void worker_view_prepare(WorkerView *view);	/* (re)builds query and
-													 * plan if stale */
-
-/* Takes in what stream_set_event_time() has said.  Requires: a transaction. */
-extern void worker_view_load_event_time(WorkerView *view);
-extern void worker_view_set_state(StreamWorker *worker, WorkerView *view,
-								  ViewState state, const char *message);
-extern void worker_view_note_error(WorkerView *view, int sqlstate, const char *message);
 extern bool worker_view_reads(const WorkerView *view);	/* running or lagging */
 
 /* worker_feeds.c */
@@ -126,46 +107,19 @@ extern void worker_feeds_close(StreamWorker *worker);
 /* Returns whether the view has applied all there is to read now. */
 extern bool worker_feeds_caught_up(const StreamWorker *worker, const WorkerView *view);
 
-/* apply.c: true if the view now holds the run */
-extern bool apply_run(StreamWorker *worker, WorkerView *view, Run *run);
+/* apply_view.c: true if the view now holds the run */
+extern bool apply_view(StreamWorker *worker, WorkerView *view, Run *run);
 
-typedef enum ApplyMode
-{
-	APPLY_PLAIN = 0,
-	APPLY_OVERSIZE = 1,			/* straight to storage */
-	APPLY_CAREFUL = 2			/* find the rows that fail */
-} ApplyMode;
-
-/* stream_worker.c */
-extern void worker_check_postmaster(void);
-
-/* Rows that failed because something is missing: is it the view's, or theirs? */
-typedef struct ViewDoubt
-{
-	uint64		nrows;
-	int			sqlstate;		/* of the first of them */
-	char	   *message;
-} ViewDoubt;
-
-/* apply_careful.c; adds to doubt what errors of the view rows have met */
-extern void apply_rows_careful(WorkerView *view, Run *run, Scratch *scratch, LateRows *late,
-							   uint64 maxrows, ViewDoubt *doubt);
-
-/* apply_error.c */
-extern int64 apply_retry_delay_us(int failures);
-extern void apply_handle_error(StreamWorker *worker, WorkerView *view, ErrorData *edata);
+/* view_state.c */
+extern void view_set_state(StreamWorker *worker, WorkerView *view,
+						   ViewState state, const char *message);
+extern int64 view_retry_delay_us(int failures);
+extern void view_handle_error(StreamWorker *worker, WorkerView *view, ErrorData *edata);
+extern void view_retry_done(WorkerView *view);	/* it has applied something */
+extern void view_retry_reset(WorkerView *view); /* it is tried at once */
 
 /* The view waits for its storage: its groups cannot be flushed now. */
-extern void apply_wait_for_flush(StreamWorker *worker, WorkerView *view);
-
-/* session_attempt.c; all do nothing for views whose sessions never close */
-extern bool sessions_need_flush(const WorkerView *view);	/* before the first
-															 * attempt */
-extern void sessions_begin(WorkerView *view);	/* in a transaction, as the
-												 * worker */
-extern void sessions_end(WorkerView *view, bool done);
-extern bool sessions_need_storage(const WorkerView *view);
-extern void sessions_move_stored(WorkerView *view, FlushWriter *writer, uint64 *quarantined);
+extern void view_wait_for_flush(StreamWorker *worker, WorkerView *view);
 
 /* flush_view.c */
 extern bool flush_view(StreamWorker *worker, WorkerView *view); /* false: failed, will
@@ -174,6 +128,15 @@ extern bool flush_may_try(const WorkerView *view);	/* false: it failed just
 													 * now */
 extern bool flush_due_views(StreamWorker *worker);
 extern bool flush_for_memory(StreamWorker *worker, WorkerView *view);
+
+/* Storage holds the view up to lsn, and it reads on from restart_lsn. */
+extern void view_flush_stored(WorkerView *view, XLogRecPtr lsn, XLogRecPtr restart_lsn);
+
+/* Forgets failures: the view's state was changed from outside. */
+extern void view_flush_reset(WorkerView *view, bool soon);
+
+/* retention_schedule.c: drops partitions that have expired, now and then */
+extern void retention_work(StreamWorker *worker);
 
 /* retained_wal.c */
 extern void retained_wal_update(StreamWorker *worker, bool now);

@@ -28,6 +28,7 @@
 #include "compat.h"
 #include "fault_point.h"
 #include "guc.h"
+#include "postmaster_check.h"
 #include "shared/slot.h"
 #include "shared/wal_end.h"
 #include "worker/worker.h"
@@ -47,15 +48,15 @@ static bool
 feeds_in_step(const StreamWorker *worker, const WorkerView *view)
 {
 	return worker_view_reads(view) &&
-		generation_applied_lsn(view->writer) >= worker->applied_lsn &&
-		(worker->feed == NULL || view->restart_lsn >= feed_start_lsn(worker->feed));
+		generation_applied_lsn(view->live.memory) >= worker->applied_lsn &&
+		(worker->feed == NULL || view->reading.restart_lsn >= feed_start_lsn(worker->feed));
 }
 
 /* Returns whether the view has applied all there is to read now. */
 bool
 worker_feeds_caught_up(const StreamWorker *worker, const WorkerView *view)
 {
-	return worker->feed != NULL && view->catchup == NULL &&
+	return worker->feed != NULL && view->reading.feed == NULL &&
 		feeds_in_step(worker, view) && feed_caught_up(worker->feed) &&
 		feed_read_lsn(worker->feed) >= pg_atomic_read_u64(&worker->control->last_commit_lsn);
 }
@@ -65,15 +66,15 @@ static void
 feeds_set_gap(StreamWorker *worker, WorkerView *view)
 {
 	char	   *message = psprintf("WAL from %X/%X to %X/%X is gone",
-								   LSN_FORMAT_ARGS(view->restart_lsn),
+								   LSN_FORMAT_ARGS(view->reading.restart_lsn),
 								   LSN_FORMAT_ARGS(wal_insert_end()));
 
-	if (view->catchup != NULL)
-		feed_close(view->catchup);
-	view->catchup = NULL;
+	if (view->reading.feed != NULL)
+		feed_close(view->reading.feed);
+	view->reading.feed = NULL;
 	/* what was applied is not lost: memory still has it */
 	(void) flush_view(worker, view);
-	worker_view_set_state(worker, view, VIEW_GAP, message);
+	view_set_state(worker, view, VIEW_GAP, message);
 }
 
 /* Returns whether the WAL where the view would have to begin is still there. */
@@ -87,8 +88,8 @@ feeds_wal_exists(StreamWorker *worker, WorkerView *view)
 
 	PG_TRY();
 	{
-		Feed	   *feed = feed_open(worker->dbid, view->restart_lsn,
-									 generation_applied_lsn(view->writer), 0, context);
+		Feed	   *feed = feed_open(worker->dbid, view->reading.restart_lsn,
+									 generation_applied_lsn(view->live.memory), 0, context);
 
 		(void) feed_next(feed, 1);
 		exists = true;
@@ -179,8 +180,8 @@ feeds_open(StreamWorker *worker)
 
 		if (!worker_view_reads(view) || !XLogRecPtrIsInvalid(worker->applied_lsn))
 			continue;
-		restart_lsn = Min(restart_lsn, view->restart_lsn);
-		applied_lsn = Min(applied_lsn, generation_applied_lsn(view->writer));
+		restart_lsn = Min(restart_lsn, view->reading.restart_lsn);
+		applied_lsn = Min(applied_lsn, generation_applied_lsn(view->live.memory));
 	}
 	worker->applied_lsn = applied_lsn;
 	worker->feed = feed_open(worker->dbid, restart_lsn, applied_lsn,
@@ -212,7 +213,7 @@ feeds_wait_visible(StreamWorker *worker, Run *run)
 			pg_usleep(++naps < VISIBLE_SHORT_NAPS ? 50L : 1000L);
 			if (naps < VISIBLE_PATIENCE)
 				continue;
-			worker_check_postmaster();
+			postmaster_check();
 			if (ShutdownRequestPending || worker->control->hold_count > 0)
 				proc_exit(0);
 		}
@@ -258,7 +259,7 @@ feeds_apply(StreamWorker *worker, Run *run)
 	}
 	worker->applied_lsn = run->end_lsn;
 	foreach(lc, in_step)
-		(void) apply_run(worker, lfirst(lc), run);
+		(void) apply_view(worker, lfirst(lc), run);
 	list_free(in_step);
 	feeds_count(worker, run);
 	worker->gathered = run->bytes < GATHER_BYTES ? list_length(run->transactions) : 0;
@@ -277,10 +278,10 @@ feeds_advance(StreamWorker *worker)
 
 		if (!feeds_in_step(worker, view))
 			continue;
-		if (generation_applied_lsn(view->writer) < read_lsn)
-			generation_advance(view->writer, read_lsn);
-		if (generation_applied_lsn(view->writer) <= read_lsn)
-			view->restart_lsn = feed_restart_lsn(worker->feed);
+		if (generation_applied_lsn(view->live.memory) < read_lsn)
+			generation_advance(view->live.memory, read_lsn);
+		if (generation_applied_lsn(view->live.memory) <= read_lsn)
+			view->reading.restart_lsn = feed_restart_lsn(worker->feed);
 	}
 	worker->applied_lsn = Max(worker->applied_lsn, read_lsn);
 	pg_atomic_write_u64(&worker->control->read_lsn, read_lsn);
@@ -333,11 +334,11 @@ feeds_caught_up(StreamWorker *worker, WorkerView *view)
 {
 	if (feeds_in_step(worker, view))
 	{
-		feed_close(view->catchup);
-		view->catchup = NULL;
+		feed_close(view->reading.feed);
+		view->reading.feed = NULL;
 	}
-	if (view->catalog->state == VIEW_LAGGING)
-		worker_view_set_state(worker, view, VIEW_RUNNING, NULL);
+	if (view->live.catalog->state == VIEW_LAGGING)
+		view_set_state(worker, view, VIEW_RUNNING, NULL);
 }
 
 /*
@@ -351,29 +352,29 @@ feeds_catch_up_step(StreamWorker *worker, WorkerView *view, bool *moved)
 	XLogRecPtr	before;
 	bool		applied = true;
 
-	if (view->catchup == NULL)
-		view->catchup = feed_open(worker->dbid, view->restart_lsn,
-								  generation_applied_lsn(view->writer),
-								  (Size) guc_work_memory_kb * 1024, view->context);
-	before = feed_read_lsn(view->catchup);
-	run = run_collect(view->catchup, READ_SLICE_BYTES, worker->run_context);
-	*moved = run != NULL || feed_read_lsn(view->catchup) > before;
+	if (view->reading.feed == NULL)
+		view->reading.feed = feed_open(worker->dbid, view->reading.restart_lsn,
+								  generation_applied_lsn(view->live.memory),
+								  (Size) guc_work_memory_kb * 1024, view->live.context);
+	before = feed_read_lsn(view->reading.feed);
+	run = run_collect(view->reading.feed, READ_SLICE_BYTES, worker->run_context);
+	*moved = run != NULL || feed_read_lsn(view->reading.feed) > before;
 	if (run != NULL)
 	{
 		feeds_wait_visible(worker, run);
-		applied = apply_run(worker, view, run);
+		applied = apply_view(worker, view, run);
 		run_free(run);
 	}
 	if (!applied)
 	{
-		if (view->catchup != NULL)
-			feed_close(view->catchup);
-		view->catchup = NULL;
+		if (view->reading.feed != NULL)
+			feed_close(view->reading.feed);
+		view->reading.feed = NULL;
 		return false;
 	}
-	if (feed_read_lsn(view->catchup) > generation_applied_lsn(view->writer))
-		generation_advance(view->writer, feed_read_lsn(view->catchup));
-	view->restart_lsn = feed_restart_lsn(view->catchup);
+	if (feed_read_lsn(view->reading.feed) > generation_applied_lsn(view->live.memory))
+		generation_advance(view->live.memory, feed_read_lsn(view->reading.feed));
+	view->reading.restart_lsn = feed_restart_lsn(view->reading.feed);
 	return true;
 }
 
@@ -404,8 +405,8 @@ feeds_catch_up(StreamWorker *worker, WorkerView *view)
 	}
 	PG_END_TRY();
 
-	if (goes_on && view->catchup != NULL &&
-		generation_applied_lsn(view->writer) >= worker->applied_lsn)
+	if (goes_on && view->reading.feed != NULL &&
+		generation_applied_lsn(view->live.memory) >= worker->applied_lsn)
 		feeds_caught_up(worker, view);
 	control_progress(worker->control);
 	return moved;
@@ -427,12 +428,12 @@ worker_feeds_work(StreamWorker *worker)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (worker_view_reads(view) && now >= view->retry_at &&
-			(view->catchup != NULL || !feeds_in_step(worker, view)))
+		if (worker_view_reads(view) && now >= view->retry.at &&
+			(view->reading.feed != NULL || !feeds_in_step(worker, view)))
 			behind = lappend(behind, view);
-		else if (feeds_in_step(worker, view) && view->catalog->state == VIEW_LAGGING &&
-				 now >= view->retry_at)
-			worker_view_set_state(worker, view, VIEW_RUNNING, NULL);
+		else if (feeds_in_step(worker, view) && view->live.catalog->state == VIEW_LAGGING &&
+				 now >= view->retry.at)
+			view_set_state(worker, view, VIEW_RUNNING, NULL);
 	}
 	foreach(lc, behind)
 		moved |= feeds_catch_up(worker, lfirst(lc));
@@ -450,9 +451,9 @@ worker_feeds_close(StreamWorker *worker)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (view->catchup != NULL)
-			feed_close(view->catchup);
-		view->catchup = NULL;
+		if (view->reading.feed != NULL)
+			feed_close(view->reading.feed);
+		view->reading.feed = NULL;
 	}
 	if (worker->feed != NULL)
 		feed_close(worker->feed);

@@ -2,25 +2,18 @@
  * worker_views.c - the views of the database, as the worker knows them.
  *
  * The catalog says which views there are; this list follows it whenever
- * catalog_generation() moves.  A view's query is analysed again when anything
- * it uses changes; its keys and aggregates cannot change, so groups in memory
- * and storage stay valid.
+ * catalog_generation() moves.
  *
- * Memory: one context per view; the analysed query and its plans in a
- * context below it that is replaced as a whole.
+ * Memory: one context per view.
  *
  * Failure: a view that cannot be loaded gets state error; others go on.
  */
 #include "postgres.h"
 
-#include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
 #include "miscadmin.h"
-#include "rewrite/rewriteHandler.h"
-#include "storage/lmgr.h"
 #include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -50,9 +43,9 @@ worker_views_relation_changed_cb(Datum arg, Oid relid)
 		WorkerView *view = lfirst(lc);
 
 		if (!OidIsValid(relid) ||
-			relid == view->catalog->definition || relid == view->catalog->streamid ||
-			(view->plan != NULL && inner_plan_uses_relation(view->plan, relid)))
-			view->stale = true;
+			relid == view->live.catalog->definition || relid == view->live.catalog->streamid ||
+			(view->live.plan != NULL && inner_plan_uses_relation(view->live.plan, relid)))
+			view->live.stale = true;
 	}
 }
 
@@ -71,8 +64,8 @@ worker_views_type_changed_cb(Datum arg, int cacheid, uint32 hashvalue)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (hashvalue == 0 || view->plan == NULL || inner_plan_uses_type(view->plan, hashvalue))
-			view->stale = true;
+		if (hashvalue == 0 || view->live.plan == NULL || inner_plan_uses_type(view->live.plan, hashvalue))
+			view->live.stale = true;
 	}
 }
 
@@ -100,264 +93,8 @@ worker_views_init(void)
 bool
 worker_view_reads(const WorkerView *view)
 {
-	return view->writer != NULL &&
-		(view->catalog->state == VIEW_RUNNING || view->catalog->state == VIEW_LAGGING);
-}
-
-/* Notes an error for pg_stat_stream_view. */
-void
-worker_view_note_error(WorkerView *view, int sqlstate, const char *message)
-{
-	LWLockAcquire(&view->control->lock, LW_EXCLUSIVE);
-	strlcpy(view->control->last_error, message, ERROR_MESSAGE_LENGTH);
-	view->control->last_sqlstate = sqlstate;
-	LWLockRelease(&view->control->lock);
-	pg_atomic_write_u64(&view->control->last_error_time, (uint64) clock_real());
-}
-
-/* Writes a state into the catalog, in a transaction of its own. */
-static void
-worker_view_store_state(WorkerView *view, ViewState state, const char *message)
-{
-	MemoryContext old = CurrentMemoryContext;
-
-	PG_TRY();
-	{
-		StartTransactionCommand();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		catalog_set_state(view->viewid, state, message);
-		PopActiveSnapshot();
-		CommitTransactionCommand();
-	}
-	PG_CATCH();
-	{
-		/* the state holds in this process at least; it is logged either way */
-		MemoryContextSwitchTo(old);
-		EmitErrorReport();
-		FlushErrorState();
-		AbortCurrentTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(old);
-}
-
-/*
- * Changes a view's state.  Running and lagging come and go and live in
- * memory; the others are for somebody to act upon and live in the catalog.
- *
- * Requires: no transaction is open.
- */
-void
-worker_view_set_state(StreamWorker *worker, WorkerView *view,
-					  ViewState state, const char *message)
-{
-	ViewState	before = view->catalog->state;
-
-	Assert(!IsTransactionState());
-	if (before == state)
-		return;
-	view->catalog->state = state;
-	pg_atomic_write_u32(&view->control->state, state);
-	if (state != VIEW_RUNNING)
-		ereport(state == VIEW_LAGGING ? LOG : WARNING,
-				(errmsg("continuous view %u is %s", view->viewid,
-						control_view_state_name(state)),
-				 message ? errdetail_internal("%s", message) : 0));
-	if (state != VIEW_RUNNING && state != VIEW_LAGGING)
-		worker_view_store_state(view, state, message);
-	control_progress(worker->control);
-}
-
-/* Fills the description of keys and aggregates from the analysed query. */
-static GroupDesc *
-worker_view_make_desc(WorkerView *view)
-{
-	StreamQuery *query = view->query;
-	GroupDescInput input = {
-		.storage = query_storage_desc(query),
-		.nkeys = query->nkeys,
-		.naggregates = query->naggregates,
-		.window_key = query->window_key,
-		.window_size_us = query->window_size_us,
-		.panes = query->panes,
-	};
-	GroupKeyInput *keys;
-	GroupAggregateInput *aggregates;
-	int		   *columns;
-
-	keys = palloc0(Max(query->nkeys, 1) * sizeof(GroupKeyInput));
-	for (int i = 0; i < query->nkeys; i++)
-	{
-		keys[i].type = query->keys[i].type;
-		keys[i].collation = query->keys[i].collation;
-		keys[i].eqfn = query->keys[i].eqfn;
-		keys[i].hashfn = query->keys[i].hashfn;
-		keys[i].column = query->keys[i].column;
-	}
-	aggregates = palloc0(Max(query->naggregates, 1) * sizeof(GroupAggregateInput));
-	for (int i = 0; i < query->naggregates; i++)
-	{
-		QueryAggregate *agg = &query->aggregates[i];
-
-		aggregates[i].aggfnoid = agg->aggfnoid;
-		aggregates[i].nargs = agg->nargs;
-		aggregates[i].argtypes = agg->argtypes;
-		aggregates[i].collation = agg->collation;
-		aggregates[i].first_column = agg->first_column;
-		aggregates[i].filter_column = agg->filter_column;
-	}
-	columns = palloc0((query->nkeys + query->ncolumns) * sizeof(int) + 1);
-	if (query->appends)
-	{
-		columns[0] = query->keys[0].column;
-		for (int i = 0; i < query->ncolumns; i++)
-		{
-			if (query->columns[i].storage > 0)
-				columns[query->columns[i].storage] = query->columns[i].column;
-		}
-		input.columns = columns;
-	}
-	input.keys = keys;
-	input.aggregates = aggregates;
-	return group_desc_create(&input, view->context);
-}
-
-/* Takes the inner query with panes, if there is one. */
-static void
-worker_view_choose_inner(WorkerView *view)
-{
-	StreamQuery *query = view->query;
-
-	/* groups in memory are of one kind, as long as there are any */
-	if (view->desc != NULL && view->desc->panes.slide != query->panes.slide)
-		elog(ERROR, "panes of continuous view %u have changed", view->viewid);
-	if (query->panes.slide > 0)
-		query->inner = query->pane_inner;
-}
-
-/* Analyses the definition view's query. */
-static void
-worker_view_analyze(WorkerView *view)
-{
-	Relation	rel = table_open(view->catalog->definition, AccessShareLock);
-	MemoryContext old;
-	char	   *name;
-
-	if (view->query_context != NULL)
-		MemoryContextDelete(view->query_context);
-	view->plan = NULL;
-	view->query = NULL;
-	view->late_rule = NULL;
-	view->permitted = false;
-	view->query_context = AllocSetContextCreate(view->context, "stream view query",
-												ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(view->query_context);
-	view->query = query_analyze(copyObject(get_view_query(rel)));
-	worker_view_choose_inner(view);
-	view->late_rule = late_rule_create(view->query, &view->catalog->options, view->event_time);
-	name = get_rel_name(view->viewid);
-	view->plan = inner_plan_create(view->query, name ? name : "", view->query_context);
-	MemoryContextSwitchTo(old);
-	table_close(rel, NoLock);
-}
-
-/* Analyses a view if it is stale, and checks the rights that it needs if wanted, as its owner. */
-static void
-worker_view_refresh(WorkerView *view, bool check_rights)
-{
-	OwnerScope	scope;
-	bool		analyze = view->stale;
-
-	/* an invalidation that comes while we work must not be lost */
-	view->stale = false;
-	owner_enter(&scope, view->catalog);
-	PG_TRY();
-	{
-		if (analyze)
-			worker_view_analyze(view);
-		if (view->desc == NULL)
-			view->desc = worker_view_make_desc(view);
-		if (check_rights)
-		{
-			query_check_rights(view->query);
-			view->permitted = true;
-		}
-	}
-	PG_CATCH();
-	{
-		view->stale = true;
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
-	owner_leave(&scope);
-}
-
-/*
- * Makes description and memory of a view ready, so that it takes part in
- * reading.  Needs no rights of its owner: those come last in the restore of a
- * dump, and are not missed until there is a row.
- *
- * Requires: a transaction.
- */
-static void
-worker_view_attach(WorkerView *view)
-{
-	if (view->stale || view->desc == NULL)
-		worker_view_refresh(view, false);
-	if (view->scratch == NULL)
-		view->scratch = scratch_create(view->desc, view->context);
-	if (view->writer == NULL)
-		view->writer = generation_attach(view->control, view->desc,
-										 view->flushed_lsn, view->watermark.watermark,
-										 view->context);
-}
-
-/*
- * Takes in what stream_set_event_time() has said; see worker.h.
- *
- * Who sets it holds a lock on the stream until everybody has been told.  The
- * rows of that very transaction may be here before: then whoever holds the
- * lock may be just that, and we look for ourselves.
- */
-void
-worker_view_load_event_time(WorkerView *view)
-{
-	Oid			streamid = view->catalog->streamid;
-	MemoryContext old;
-	bool		told = ConditionalLockRelationOid(streamid, RowExclusiveLock);
-
-	if (told)
-		UnlockRelationOid(streamid, RowExclusiveLock);
-	if (told && view->event_time_generation == catalog_generation())
-		return;
-	old = MemoryContextSwitchTo(view->context);
-	if (view->event_time != NULL)
-		pfree(view->event_time);
-	view->event_time = NULL;
-	view->event_time_generation = catalog_generation();
-	view->event_time = event_time_load(view->catalog->streamid);
-	MemoryContextSwitchTo(old);
-	/* what is late, and whether anything can be, may have changed */
-	view->stale = true;
-}
-
-/*
- * Makes query, plan, description and memory of a view ready for use in this
- * transaction, and locks what the query reads.
- *
- * Requires: a transaction; throws what the view's owner may not or cannot do.
- */
-void
-worker_view_prepare(WorkerView *view)
-{
-	do
-	{
-		if (view->stale || !view->permitted)
-			worker_view_refresh(view, true);
-		/* waiting for a lock may tell us of what its holder changed */
-		inner_plan_lock(view->plan);
-	} while (view->stale);
-	worker_view_attach(view);
+	return view->live.memory != NULL &&
+		(view->live.catalog->state == VIEW_RUNNING || view->live.catalog->state == VIEW_LAGGING);
 }
 
 /*
@@ -402,19 +139,19 @@ worker_view_create(StreamWorker *worker, ViewCatalog *catalog, MemoryContext con
 		position = worker_view_adopt(catalog);
 
 	view = MemoryContextAllocZero(context, sizeof(WorkerView));
-	view->viewid = catalog->viewid;
-	view->context = context;
-	view->catalog = catalog;
-	view->control = control;
-	view->stale = true;
-	view->flushed_lsn = position.lsn;
-	view->flushed_restart_lsn = position.restart_lsn;
-	view->restart_lsn = position.restart_lsn;
-	watermark_copy(&view->watermark, &position.watermark);
-	watermark_copy(&view->sealed_watermark, &position.watermark);
-	view->last_flush = clock_real();
-	view->tids = worker->tids;
-	view->letters = dead_letters_create(context);
+	view->live.viewid = catalog->viewid;
+	view->live.context = context;
+	view->live.catalog = catalog;
+	view->live.control = control;
+	view->live.stale = true;
+	view->flush.lsn = position.lsn;
+	view->flush.restart_lsn = position.restart_lsn;
+	view->reading.restart_lsn = position.restart_lsn;
+	watermark_copy(&view->live.watermark, &position.watermark);
+	watermark_copy(&view->flush.sealed_watermark, &position.watermark);
+	view->flush.last = clock_real();
+	view->live.tids = worker->tids;
+	view->live.letters = dead_letters_create(context);
 	pg_atomic_write_u32(&control->state, catalog->state);
 	/* the list is made anew when it is needed */
 	pg_atomic_write_u64(&control->session_keys, 0);
@@ -428,14 +165,14 @@ worker_view_create(StreamWorker *worker, ViewCatalog *catalog, MemoryContext con
 static void
 worker_view_free(StreamWorker *worker, WorkerView *view, bool dropped)
 {
-	if (view->catchup != NULL)
-		feed_close(view->catchup);
-	if (view->writer != NULL)
-		generation_detach(view->writer, dropped);
+	if (view->reading.feed != NULL)
+		feed_close(view->reading.feed);
+	if (view->live.memory != NULL)
+		generation_detach(view->live.memory, dropped);
 	if (dropped)
-		control_forget_view(worker->dbid, view->viewid);
+		control_forget_view(worker->dbid, view->live.viewid);
 	worker->views = list_delete_ptr(worker->views, view);
-	MemoryContextDelete(view->context);
+	MemoryContextDelete(view->live.context);
 }
 
 /* Returns a copy in CurrentMemoryContext. */
@@ -471,7 +208,7 @@ worker_views_find(StreamWorker *worker, Oid viewid)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (view->viewid == viewid)
+		if (view->live.viewid == viewid)
 			return view;
 	}
 	return NULL;
@@ -481,45 +218,41 @@ worker_views_find(StreamWorker *worker, Oid viewid)
 static void
 worker_view_take_watermark(WorkerView *view)
 {
-	ViewPosition position = catalog_get_position(view->viewid, NULL);
+	ViewPosition position = catalog_get_position(view->live.viewid, NULL);
 
-	if (!position.found || position.watermark.watermark <= view->watermark.watermark)
+	if (!position.found || position.watermark.watermark <= view->live.watermark.watermark)
 		return;
-	view->watermark.watermark = position.watermark.watermark;
-	if (view->writer != NULL)
-		generation_set_watermark(view->writer, view->watermark.watermark);
+	view->live.watermark.watermark = position.watermark.watermark;
+	if (view->live.memory != NULL)
+		generation_set_watermark(view->live.memory, view->live.watermark.watermark);
 }
 
 /* Takes over what the catalog says now of a view that is known. */
 static void
 worker_view_update(StreamWorker *worker, WorkerView *view, const ViewCatalog *now)
 {
-	ViewState	before = view->catalog->state;
-	MemoryContext context = AllocSetContextCreate(view->context, "stream view catalog",
+	ViewState	before = view->live.catalog->state;
+	MemoryContext context = AllocSetContextCreate(view->live.context, "stream view catalog",
 												  ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
-	view->catalog = worker_view_copy_catalog(now);
+	view->live.catalog = worker_view_copy_catalog(now);
 	MemoryContextSwitchTo(old);
 	if (view->catalog_context != NULL)
 		MemoryContextDelete(view->catalog_context);
 	view->catalog_context = context;
-	view->stale = true;
+	view->live.stale = true;
 	worker_view_take_watermark(view);
 	if (now->state == VIEW_RUNNING && before == VIEW_LAGGING)
-		view->catalog->state = VIEW_LAGGING;	/* not the catalog's business */
-	if (view->catalog->state != before)
+		view->live.catalog->state = VIEW_LAGGING;	/* not the catalog's business */
+	if (view->live.catalog->state != before)
 	{
-		view->failures = view->timeouts = 0;
-		view->retry_at = 0;
-		view->flush_failures = 0;
-		view->flush_timeouts = 0;
-		view->flush_retry_at = 0;
-		view->flush_soon = (now->state == VIEW_PAUSED);
-		if (view->catchup != NULL)
-			feed_close(view->catchup);
-		view->catchup = NULL;
-		pg_atomic_write_u32(&view->control->state, view->catalog->state);
+		view_retry_reset(view);
+		view_flush_reset(view, now->state == VIEW_PAUSED);
+		if (view->reading.feed != NULL)
+			feed_close(view->reading.feed);
+		view->reading.feed = NULL;
+		pg_atomic_write_u32(&view->live.control->state, view->live.catalog->state);
 	}
 }
 
@@ -533,7 +266,7 @@ worker_views_take(StreamWorker *worker, const ViewCatalog *now)
 	ViewCatalog *catalog;
 
 	/* its position was moved under us: start anew from there */
-	if (view != NULL && view->catalog->state == VIEW_GAP && now->state == VIEW_RUNNING)
+	if (view != NULL && view->live.catalog->state == VIEW_GAP && now->state == VIEW_RUNNING)
 	{
 		worker_view_free(worker, view, false);
 		view = NULL;
@@ -592,7 +325,7 @@ worker_views_remove(StreamWorker *worker, List *catalogs)
 		ListCell   *lc2;
 
 		foreach(lc2, catalogs)
-			found |= (((ViewCatalog *) lfirst(lc2))->viewid == view->viewid);
+			found |= (((ViewCatalog *) lfirst(lc2))->viewid == view->live.viewid);
 		if (!found)
 			worker_view_free(worker, view, true);
 	}
@@ -605,12 +338,12 @@ worker_views_attach_one(StreamWorker *worker, WorkerView *view)
 {
 	MemoryContext old = CurrentMemoryContext;
 
-	crash_guard_enter(view->viewid, true);
+	crash_guard_enter(view->live.viewid, true);
 	PG_TRY();
 	{
 		StartTransactionCommand();
 		PushActiveSnapshot(GetTransactionSnapshot());
-		worker_view_attach(view);
+		live_view_attach(&view->live, view->flush.lsn);
 		PopActiveSnapshot();
 		CommitTransactionCommand();
 	}
@@ -622,8 +355,8 @@ worker_views_attach_one(StreamWorker *worker, WorkerView *view)
 		edata = CopyErrorData();
 		FlushErrorState();
 		AbortCurrentTransaction();
-		if (view->catalog->state == VIEW_RUNNING || view->catalog->state == VIEW_LAGGING)
-			apply_handle_error(worker, view, edata);
+		if (view->live.catalog->state == VIEW_RUNNING || view->live.catalog->state == VIEW_LAGGING)
+			view_handle_error(worker, view, edata);
 	}
 	PG_END_TRY();
 	crash_guard_leave();
@@ -643,10 +376,10 @@ worker_views_attach_all(StreamWorker *worker, bool changed)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (view->writer != NULL || view->catalog->state == VIEW_GAP)
+		if (view->live.memory != NULL || view->live.catalog->state == VIEW_GAP)
 			continue;
-		if (changed || (view->catalog->state == VIEW_LAGGING &&
-						clock_real() >= view->retry_at))
+		if (changed || (view->live.catalog->state == VIEW_LAGGING &&
+						clock_real() >= view->retry.at))
 			worker_views_attach_one(worker, view);
 	}
 }
@@ -685,7 +418,7 @@ worker_views_reload(StreamWorker *worker)
 	foreach(lc, catalogs)
 		worker_views_take(worker, lfirst(lc));
 	foreach(lc, worker->views)
-		worker_view_load_event_time(lfirst(lc));
+		live_view_load_event_time(&((WorkerView *) lfirst(lc))->live);
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(old);

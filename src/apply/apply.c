@@ -28,15 +28,21 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "apply/apply.h"
+#include "apply/apply_careful.h"
+#include "apply/crash_guard.h"
 #include "apply/inner_plan.h"
+#include "apply/session_attempt.h"
+#include "catalog/owner.h"
 #include "clock.h"
 #include "compat.h"
+#include "error_class.h"
 #include "fault_point.h"
 #include "flush/flush.h"
 #include "guc.h"
+#include "postmaster_check.h"
 #include "stat/latency.h"
 #include "time_limit.h"
-#include "worker/worker.h"
 
 /* Rows of one execution of the inner query, at most; memory may end it sooner. */
 #define CHUNK_ROWS			65536
@@ -51,22 +57,29 @@
 /* After so many rows in vain the view is not tried on with more. */
 #define DOUBT_ROWS			1000
 
-typedef enum ApplyResult
+typedef enum ApplyMode
 {
-	APPLY_DONE,
-	APPLY_NEEDS_OVERSIZE,		/* the scratch is over its budget, or what is
+	APPLY_PLAIN = 0,
+	APPLY_OVERSIZE = 1,			/* straight to storage */
+	APPLY_CAREFUL = 2			/* find the rows that fail */
+} ApplyMode;
+
+typedef enum AttemptResult
+{
+	ATTEMPT_DONE,
+	ATTEMPT_NEEDS_OVERSIZE,		/* the scratch is over its budget, or what is
 								 * known outside must change */
-	APPLY_NEEDS_MEMORY,			/* publish found shared memory full */
-	APPLY_FAILED				/* see *edata */
-} ApplyResult;
+	ATTEMPT_NEEDS_MEMORY,		/* publish found shared memory full */
+	ATTEMPT_FAILED				/* see the error */
+} AttemptResult;
 
 /* One attempt. */
 typedef struct Attempt
 {
-	WorkerView *view;
+	LiveView *view;
 	Run		   *run;
 	int			mode;			/* ApplyMode bits */
-	FlushWriter *writer;		/* oversize only */
+	FlushWriter *storage;		/* oversize only */
 	uint64		rows_out;
 	uint64		rows_expired;
 	bool		publishing;		/* how far it got, for the error's sake */
@@ -96,8 +109,8 @@ apply_spill(Attempt *attempt)
 		groups[i] = scratch_flat_at(scratch, i);
 	owner_leave(&scope);
 
-	sessions_move_stored(attempt->view, attempt->writer, &quarantined);
-	written = flush_groups(attempt->writer, groups, ngroups, &quarantined);
+	sessions_move_stored(attempt->view, attempt->storage, &quarantined);
+	written = flush_groups(attempt->storage, groups, ngroups, &quarantined);
 	pg_atomic_fetch_add_u64(&attempt->view->control->groups_quarantined, quarantined);
 	pg_atomic_fetch_add_u64(&attempt->view->control->flush_groups, written);
 	if (attempt->late != NULL)
@@ -151,20 +164,20 @@ apply_chunk(Attempt *attempt)
 						run->source.relid, (unsigned long long) run->row,
 						(unsigned long long) run->source.nrows)));
 	CHECK_FOR_INTERRUPTS();
-	worker_check_postmaster();
+	postmaster_check();
 }
 
 /* Makes the scratch visible; false if shared memory is full. In the owner's scope. */
 static bool
 apply_publish(Attempt *attempt)
 {
-	WorkerView *view = attempt->view;
+	LiveView *view = attempt->view;
 	bool		published;
 
 	FAULT_POINT("apply-before-publish");
 	attempt->publishing = true;
 	time_limit_start();
-	published = generation_publish(view->writer, view->scratch, attempt->run->end_lsn,
+	published = generation_publish(view->memory, view->scratch, attempt->run->end_lsn,
 								   run_watermark(attempt->run));
 	time_limit_end();
 	attempt->publishing = false;
@@ -176,12 +189,12 @@ apply_publish(Attempt *attempt)
 static void
 apply_begin_oversize(Attempt *attempt)
 {
-	WorkerView *view = attempt->view;
+	LiveView *view = attempt->view;
 	ViewPosition position = catalog_get_position(view->viewid, NULL);
 
-	Assert(position.lsn == generation_applied_lsn(view->writer));
+	Assert(position.lsn == generation_applied_lsn(view->memory));
 	Assert(!dead_letters_any(view->letters));
-	attempt->writer = flush_begin(view->catalog, view->desc, view->tids, &position);
+	attempt->storage = flush_begin(view->catalog, view->desc, view->tids, &position);
 	pg_atomic_fetch_add_u64(&view->control->oversize_transactions, 1);
 }
 
@@ -191,23 +204,15 @@ apply_end_oversize(Attempt *attempt)
 {
 	apply_spill(attempt);
 	FAULT_POINT("oversize-before-position");
-	flush_finish(attempt->writer, attempt->run->end_lsn, run_restart_lsn(attempt->run),
+	flush_finish(attempt->storage, attempt->run->end_lsn, run_restart_lsn(attempt->run),
 				 run_watermark_state(attempt->run));
 }
 
 /* After the commit of such a run: tells memory. */
 static void
-apply_finish_oversize(WorkerView *view, Run *run, FullTransactionId xid)
+apply_finish_oversize(LiveView *view, Run *run, FullTransactionId xid)
 {
-	generation_skip_to(view->writer, run->end_lsn, xid, run_watermark(run));
-	view->flushed_lsn = run->end_lsn;
-	view->flushed_restart_lsn = run_restart_lsn(run);
-	view->flush_failures = 0;
-	view->flush_retry_at = 0;
-	pg_atomic_write_u64(&view->control->flushed_lsn, view->flushed_lsn);
-	pg_atomic_write_u64(&view->control->restart_lsn, view->flushed_restart_lsn);
-	view->flush_soon = false;
-	view->last_flush = clock_real();
+	generation_skip_to(view->memory, run->end_lsn, xid, run_watermark(run));
 	FAULT_POINT("oversize-after-commit");
 }
 
@@ -225,7 +230,7 @@ apply_bytes(const Attempt *attempt)
 static void
 apply_start_run(Attempt *attempt, Relation rel)
 {
-	WorkerView *view = attempt->view;
+	LiveView *view = attempt->view;
 	Run		   *run = attempt->run;
 
 	run_track_event_time(run, view->event_time, &view->watermark);
@@ -235,7 +240,7 @@ apply_start_run(Attempt *attempt, Relation rel)
 		attempt->late = late_create(view->late_rule, view->desc, view->context);
 		run_keep_watermarks(run, true);
 	}
-	run_start(run, rel, generation_applied_lsn(view->writer));
+	run_start(run, rel, generation_applied_lsn(view->memory));
 }
 
 /*
@@ -256,10 +261,10 @@ apply_settle_doubt(Attempt *attempt)
 }
 
 /* Goes through the rows of the run, within a transaction. */
-static ApplyResult
+static AttemptResult
 apply_rows(Attempt *attempt)
 {
-	WorkerView *view = attempt->view;
+	LiveView *view = attempt->view;
 	Run		   *run = attempt->run;
 	Size		budget = (Size) guc_work_memory_kb * 1024;
 	bool		oversize = (attempt->mode & APPLY_OVERSIZE) != 0;
@@ -272,14 +277,14 @@ apply_rows(Attempt *attempt)
 		apply_chunk(attempt);
 		apply_settle_doubt(attempt);
 		if (!oversize && sessions_need_storage(view))
-			return APPLY_NEEDS_OVERSIZE;
+			return ATTEMPT_NEEDS_OVERSIZE;
 		/* rows are best written while they are in the processor's cache */
 		if (apply_bytes(attempt) > budget ||
 			(oversize && group_desc_appends(view->desc)))
 		{
 			/* the end of the transaction ends the owner's scope, too */
 			if (!oversize)
-				return APPLY_NEEDS_OVERSIZE;
+				return ATTEMPT_NEEDS_OVERSIZE;
 			owner_leave(&scope);
 			apply_spill(attempt);
 			owner_enter(&scope, view->catalog);
@@ -290,24 +295,24 @@ apply_rows(Attempt *attempt)
 	owner_leave(&scope);
 	if (oversize)
 		apply_end_oversize(attempt);
-	return published ? APPLY_DONE : APPLY_NEEDS_MEMORY;
+	return published ? ATTEMPT_DONE : ATTEMPT_NEEDS_MEMORY;
 }
 
 /* One attempt: a transaction of its own. */
-static ApplyResult
+static AttemptResult
 apply_attempt(Attempt *attempt)
 {
-	WorkerView *view = attempt->view;
+	LiveView *view = attempt->view;
 	Run		   *run = attempt->run;
 	Relation	rel;
-	ApplyResult result;
+	AttemptResult result;
 	FullTransactionId xid;
 
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
 	/* what is said of the event time from now on is not about this run */
-	worker_view_load_event_time(view);
-	worker_view_prepare(view);
+	live_view_load_event_time(view);
+	live_view_prepare(view);
 	/* what we waited for a lock to see, this snapshot shall see too */
 	PopActiveSnapshot();
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -324,7 +329,7 @@ apply_attempt(Attempt *attempt)
 	table_close(rel, AccessShareLock);
 	PopActiveSnapshot();
 	xid = GetTopFullTransactionIdIfAny();
-	if (result == APPLY_DONE)
+	if (result == ATTEMPT_DONE)
 	{
 		FAULT_POINT("apply-before-commit");
 		CommitTransactionCommand();
@@ -338,14 +343,14 @@ apply_attempt(Attempt *attempt)
 }
 
 /* One attempt, with its error if it fails; the error is in context. */
-static ApplyResult
+static AttemptResult
 apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 {
-	WorkerView *view = attempt->view;
+	LiveView *view = attempt->view;
 	MemoryContext old = CurrentMemoryContext;
-	volatile ApplyResult result = APPLY_FAILED;
+	volatile AttemptResult result = ATTEMPT_FAILED;
 
-	attempt->writer = NULL;
+	attempt->storage = NULL;
 	attempt->late = NULL;
 	attempt->rows_out = 0;
 	attempt->rows_expired = 0;
@@ -366,11 +371,11 @@ apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 
 		MemoryContextSwitchTo(context);
 		*edata = CopyErrorData();
-		if (generation_applied_lsn(view->writer) >= attempt->run->end_lsn)
+		if (generation_applied_lsn(view->memory) >= attempt->run->end_lsn)
 		{
 			/* published: only a transaction that wrote nothing is lost */
 			EmitErrorReport();
-			result = APPLY_DONE;
+			result = ATTEMPT_DONE;
 		}
 		FlushErrorState();
 		time_limit_end();
@@ -382,13 +387,13 @@ apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 	crash_guard_leave();
 	MemoryContextSwitchTo(old);
 
-	sessions_end(view, result == APPLY_DONE);
-	if (result != APPLY_DONE && attempt->late != NULL)
+	sessions_end(view, result == ATTEMPT_DONE);
+	if (result != ATTEMPT_DONE && attempt->late != NULL)
 	{
 		late_free(attempt->late);
 		attempt->late = NULL;
 	}
-	if (result != APPLY_DONE)
+	if (result != ATTEMPT_DONE)
 		dead_letters_take_back(view->letters);
 	return result;
 }
@@ -400,7 +405,7 @@ apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 static uint64
 apply_count_late(Attempt *attempt)
 {
-	WorkerView *view = attempt->view;
+	LiveView *view = attempt->view;
 	LateRows   *late = attempt->late;
 	uint64		kept_out;
 
@@ -439,17 +444,9 @@ apply_count(Attempt *attempt)
 	stat_latency_record(control, now - run->commit_time);
 }
 
-/* Turns to storage, which must hold everything before the run; false if it cannot. */
-static bool
-apply_turn_to_storage(StreamWorker *worker, Attempt *attempt)
-{
-	attempt->mode |= APPLY_OVERSIZE;
-	return flush_may_try(attempt->view) && flush_view(worker, attempt->view);
-}
-
 /* The view holds the run: what the watermark became with it is the view's. */
 static void
-apply_take_watermark(WorkerView *view, const Run *run)
+apply_take_watermark(LiveView *view, const Run *run)
 {
 	const WatermarkState *state = run_watermark_state(run);
 
@@ -459,103 +456,106 @@ apply_take_watermark(WorkerView *view, const Run *run)
 }
 
 /*
- * Chooses the next mode after an attempt that did not finish.  Returns false
- * if there is none: then *edata says why.
+ * Chooses the next mode after an attempt that failed with error.  Returns what
+ * is wanted for it: APPLY_DONE if nothing is, APPLY_FAILED if there is none.
  */
-static bool
-apply_next_mode(StreamWorker *worker, Attempt *attempt, ApplyResult result, ErrorData *edata)
+static ApplyResult
+apply_after_error(Attempt *attempt, const ErrorData *error)
 {
-	WorkerView *view = attempt->view;
-	ErrorClass	class;
+	ErrorClass	class = error_class(error->sqlerrcode);
 
-	switch (result)
-	{
-		case APPLY_NEEDS_MEMORY:
-			if (flush_for_memory(worker, view))
-				return true;
-			/* FALLTHROUGH */
-		case APPLY_NEEDS_OVERSIZE:
-			return apply_turn_to_storage(worker, attempt);
-		case APPLY_FAILED:
-			class = error_class(edata->sqlerrcode);
-			if (class != ERROR_OF_DATA && (class != ERROR_OF_VIEW || attempt->publishing))
-				return false;
-			if (attempt->publishing)
-				return generation_open_groups(view->writer) > 0 &&
-					flush_view(worker, view);
-			if (attempt->mode & APPLY_CAREFUL)
-				return false;
-			attempt->mode |= APPLY_CAREFUL;
-			return true;
-		default:
-			Assert(false);
-			return false;
-	}
+	if (class != ERROR_OF_DATA && (class != ERROR_OF_VIEW || attempt->publishing))
+		return APPLY_FAILED;
+	/* it cannot be combined with what is there: the flush finds the group */
+	if (attempt->publishing)
+		return generation_open_groups(attempt->view->memory) > 0 ?
+			APPLY_FLUSH_FIRST : APPLY_FAILED;
+	if (attempt->mode & APPLY_CAREFUL)
+		return APPLY_FAILED;
+	attempt->mode |= APPLY_CAREFUL;
+	return APPLY_DONE;
 }
 
-/* Returns whether there is room to keep more rows for a flush, flushing for it if need be. */
-static bool
-apply_has_room(StreamWorker *worker, WorkerView *view)
+/* Turns to storage, which must then hold everything before the run. */
+static ApplyResult
+apply_turn_to_storage(int *mode)
 {
+	*mode |= APPLY_OVERSIZE;
+	return APPLY_FLUSH_FIRST;
+}
+
+/* Prepares to apply a run; see apply.h. */
+void
+apply_begin(Apply *apply, LiveView *view, Run *run)
+{
+	memset(apply, 0, sizeof(Apply));
+	apply->view = view;
+	apply->run = run;
+	apply->start = clock_real();
+}
+
+/* Next the run goes straight to storage; see apply.h. */
+void
+apply_without_memory(Apply *apply)
+{
+	apply->mode |= APPLY_OVERSIZE;
+}
+
+/* Returns what the first attempt wants: a flush if there is no room to keep more rows for one. */
+static ApplyResult
+apply_before_first(Apply *apply)
+{
+	LiveView   *view = apply->view;
 	Size		bytes = late_kept_bytes(view->late_rows) + dead_letters_bytes(view->letters);
 
-	if (bytes < (Size) guc_work_memory_kb * 1024 &&
-		!sessions_need_flush(view))
-		return true;
-	return flush_may_try(view) && flush_view(worker, view);
+	apply->begun = true;
+	if (group_desc_appends(view->desc) &&
+		run_count_rows(apply->run, view->catalog->streamid,
+					   generation_applied_lsn(view->memory)) >= DIRECT_ROWS)
+		return apply_turn_to_storage(&apply->mode);
+	if (bytes >= (Size) guc_work_memory_kb * 1024 || sessions_need_flush(view))
+		return APPLY_FLUSH_FIRST;
+	return APPLY_DONE;
 }
 
-/*
- * Applies a run to a view.  Returns true if the view now holds it; otherwise
- * the view's state says what becomes of it.
- */
-bool
-apply_run(StreamWorker *worker, WorkerView *view, Run *run)
+/* Tells the view and its statistics of a run that it now holds. */
+static void
+apply_finish(Apply *apply, Attempt *attempt)
 {
-	Attempt		attempt = {.view = view,.run = run};
-	XLogRecPtr	applied = generation_applied_lsn(view->writer);
-	ApplyResult result;
-	ErrorData  *edata = NULL;
-	TimestampTz start = clock_real();
+	LiveView   *view = apply->view;
 
-	if (run->end_lsn <= applied)
-		return true;
-	if (!run_has_rows(run, view->catalog->streamid, applied))
-	{
-		generation_advance(view->writer, run->end_lsn);
-		view->restart_lsn = run_restart_lsn(run);
-		return true;
-	}
+	apply->stored = (attempt->mode & APPLY_OVERSIZE) != 0;
+	apply_take_watermark(view, apply->run);
+	apply_count(attempt);
+	pg_atomic_fetch_add_u64(&view->control->apply_us, clock_real() - apply->start);
+}
 
-	if (group_desc_appends(view->desc) &&
-		run_count_rows(run, view->catalog->streamid, applied) >= DIRECT_ROWS &&
-		!apply_turn_to_storage(worker, &attempt))
+/* Goes on until the view holds the run or something is wanted; see apply.h. */
+ApplyResult
+apply_go_on(Apply *apply)
+{
+	Attempt		attempt = {.view = apply->view,.run = apply->run};
+	ApplyResult wanted = apply->begun ? APPLY_DONE : apply_before_first(apply);
+
+	while (wanted == APPLY_DONE)
 	{
-		apply_wait_for_flush(worker, view);
-		return false;
-	}
-	if (!apply_has_room(worker, view))
-	{
-		apply_wait_for_flush(worker, view);
-		return false;
-	}
-	while ((result = apply_attempt_safely(&attempt, run->context, &edata)) != APPLY_DONE)
-	{
-		if (!apply_next_mode(worker, &attempt, result, edata))
+		attempt.mode = apply->mode;
+		switch (apply_attempt_safely(&attempt, apply->run->context, &apply->error))
 		{
-			if (edata != NULL && result == APPLY_FAILED)
-				apply_handle_error(worker, view, edata);
-			else
-				apply_wait_for_flush(worker, view);
-			return false;
+			case ATTEMPT_DONE:
+				apply_finish(apply, &attempt);
+				return APPLY_DONE;
+			case ATTEMPT_NEEDS_MEMORY:
+				wanted = APPLY_FREE_MEMORY;
+				break;
+			case ATTEMPT_NEEDS_OVERSIZE:
+				wanted = apply_turn_to_storage(&attempt.mode);
+				break;
+			case ATTEMPT_FAILED:
+				wanted = apply_after_error(&attempt, apply->error);
+				break;
 		}
+		apply->mode = attempt.mode;
 	}
-
-	apply_take_watermark(view, run);
-	apply_count(&attempt);
-	pg_atomic_fetch_add_u64(&view->control->apply_us, clock_real() - start);
-	view->restart_lsn = run_restart_lsn(run);
-	view->failures = 0;
-	view->timeouts = 0;
-	return true;
+	return wanted;
 }

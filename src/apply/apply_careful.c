@@ -27,16 +27,17 @@
 #include "utils/memutils.h"
 #include "utils/resowner.h"
 
+#include "apply/apply_careful.h"
 #include "apply/inner_plan.h"
 #include "compat.h"
+#include "error_class.h"
 #include "guc.h"
 #include "session/session_rows.h"
-#include "worker/worker.h"
 
 /* The piece at work. */
 typedef struct Piece
 {
-	WorkerView *view;
+	LiveView *view;
 	Run		   *run;
 	Scratch    *part;			/* rows of the piece */
 	Scratch    *one;			/* a single row */
@@ -196,7 +197,7 @@ piece_doubt(Piece *piece, const ErrorData *edata)
 static void
 piece_reject(Piece *piece, int row, ErrorData *edata)
 {
-	WorkerView *view = piece->view;
+	LiveView *view = piece->view;
 	CatalogFailure failure = {.sqlstate = edata->sqlerrcode,.message = edata->message};
 	FeedTransaction *txn;
 	char	   *text = NULL;
@@ -212,7 +213,7 @@ piece_reject(Piece *piece, int row, ErrorData *edata)
 		pfree(text);
 	if (error_class(failure.sqlstate) == ERROR_OF_VIEW)
 		piece_doubt(piece, edata);
-	worker_view_note_error(view, failure.sqlstate, failure.message);
+	live_view_note_error(view, failure.sqlstate, failure.message);
 	piece->bad = bms_add_member(piece->bad, row);
 }
 
@@ -342,14 +343,9 @@ piece_add(Piece *piece, Scratch *scratch, LateRows *late)
 		late_fetch(late, piece->run);
 }
 
-/*
- * Adds the next rows of the run, maxrows at most, to scratch, without those
- * that fail and those that late (NULL: nobody) keeps from it.
- *
- * Requires: a transaction, the view owner's scope.
- */
+/* Adds the next rows of the run, without those that fail; see apply_careful.h. */
 void
-apply_rows_careful(WorkerView *view, Run *run, Scratch *scratch, LateRows *late,
+apply_rows_careful(LiveView *view, Run *run, Scratch *scratch, LateRows *late,
 				   uint64 maxrows, ViewDoubt *doubt)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,

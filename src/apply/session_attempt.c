@@ -11,27 +11,27 @@
 
 #include "utils/memutils.h"
 
+#include "apply/session_attempt.h"
 #include "compat.h"
 #include "session/session_book.h"
-#include "worker/worker.h"
 
 /* Returns whether a view must know which sessions are open. */
 static bool
-needs_book(const WorkerView *view)
+needs_book(const LiveView *view)
 {
 	return view->late_rule != NULL && view->late_rule->query != NULL;
 }
 
-/* Says whether the view must be flushed before its sessions can be loaded; see worker.h. */
+/* Says whether the view must be flushed before its sessions can be loaded; see session_attempt.h. */
 bool
-sessions_need_flush(const WorkerView *view)
+sessions_need_flush(const LiveView *view)
 {
-	return needs_book(view) && view->sessions == NULL && generation_open_groups(view->writer) > 0;
+	return needs_book(view) && view->sessions == NULL && generation_open_groups(view->memory) > 0;
 }
 
-/* Makes the book ready for an attempt; see worker.h. */
+/* Makes the book ready for an attempt; see session_attempt.h. */
 void
-sessions_begin(WorkerView *view)
+sessions_begin(LiveView *view)
 {
 	SessionBook *book;
 
@@ -43,16 +43,16 @@ sessions_begin(WorkerView *view)
 		book = session_book_create(view->query, view->desc, CurTransactionContext);
 		session_book_set_lateness(book, view->late_rule->lateness);
 		session_book_load(book, view->catalog, view->query,
-						  generation_applied_lsn(view->writer), view->watermark.watermark);
+						  generation_applied_lsn(view->memory), view->watermark.watermark);
 		session_book_keep(book, view->context);
 		view->sessions = book;
 	}
 	view->late_rule->sessions = view->sessions;
 }
 
-/* Keeps or takes back what an attempt has written; see worker.h. */
+/* Keeps or takes back what an attempt has written; see session_attempt.h. */
 void
-sessions_end(WorkerView *view, bool done)
+sessions_end(LiveView *view, bool done)
 {
 	if (view->sessions == NULL)
 		return;
@@ -64,16 +64,16 @@ sessions_end(WorkerView *view, bool done)
 	pg_atomic_write_u64(&view->control->session_bytes, session_book_bytes(view->sessions));
 }
 
-/* Says whether the attempt must go to storage; see worker.h. */
+/* Says whether the attempt must go to storage; see session_attempt.h. */
 bool
-sessions_need_storage(const WorkerView *view)
+sessions_need_storage(const LiveView *view)
 {
 	return view->sessions != NULL && session_book_moved_outside(view->sessions);
 }
 
-/* Relabels in storage what the attempt has moved; see worker.h. */
+/* Relabels in storage what the attempt has moved; see session_attempt.h. */
 void
-sessions_move_stored(WorkerView *view, FlushWriter *writer, uint64 *quarantined)
+sessions_move_stored(LiveView *view, FlushWriter *writer, uint64 *quarantined)
 {
 	const SessionMark start = {0, 0};
 	const SessionMove *moves;

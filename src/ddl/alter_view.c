@@ -111,7 +111,10 @@ changed_options(const ViewCatalog *view, const AlterTableStmt *stmt)
 	return options;
 }
 
-/* Sets or resets stream.* options; the retention is part of the view's rule. */
+/*
+ * Sets or resets stream.* options; the retention is part of the view's rule.
+ * What the former one was about to drop is taken back: the worker looks anew.
+ */
 void
 alter_view_set_options(const AlterTableStmt *stmt)
 {
@@ -134,6 +137,7 @@ alter_view_set_options(const AlterTableStmt *stmt)
 	closing_options_check_change(&before, &view->options, sq->window_type);
 	view_parts_store_rule(view, sq, true);
 	catalog_set_options(viewid, &view->options);
+	storage_take_back(view->storage);
 	CommandCounterIncrement();
 }
 

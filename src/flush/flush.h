@@ -31,6 +31,9 @@ extern char *storage_create_sql(const StreamQuery *sq, const char *name);
 /* Refuses a bad stream.retention or stream.partition_width; for CREATE and ALTER. */
 extern void storage_check_options(const ContinuousOptions *options, bool has_window);
 
+/* Takes back partitions whose detaching is pending, in the current transaction. */
+extern void storage_take_back(Oid storage);
+
 typedef struct FlushWriter FlushWriter;
 
 /*

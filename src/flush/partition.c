@@ -8,24 +8,37 @@
  * seen.  The session runs it as the superuser that the worker is; the table
  * belongs to the owner of the storage.
  *
+ * A partition whose detaching is pending (retention.c) is read by nobody whose
+ * plan is new.  So what is to be written into it, or kept after all, takes it
+ * back first: PostgreSQL has no statement for that, but all that a pending
+ * detach has changed is one flag in pg_inherits, and a CHECK constraint that
+ * says what holds anyway.
+ *
  * Locking: the storage tables ROW EXCLUSIVE until the end of the transaction.
  * Memory: the map lives where it was opened.
  */
 #include "postgres.h"
 #include "compat.h"
 
+#include "access/genam.h"
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/dependency.h"
+#include "catalog/indexing.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/tablecmds.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -177,6 +190,60 @@ partition_read_axis(Oid storage, PartitionAxis *axis)
 }
 
 /*
+ * Makes a partition an ordinary one again; see partition.h.  Whoever is
+ * detaching it finds nothing to complete, and fails.
+ */
+void
+partition_take_back(Oid parent, Oid relid)
+{
+	Relation	inherits;
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+
+	LockRelationOid(parent, ShareUpdateExclusiveLock);
+	inherits = table_open(InheritsRelationId, RowExclusiveLock);
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+	{
+		Form_pg_inherits form = (Form_pg_inherits) GETSTRUCT(tuple);
+
+		Assert(form->inhparent == parent);
+		if (!form->inhdetachpending)
+			continue;
+		tuple = heap_copytuple(tuple);
+		((Form_pg_inherits) GETSTRUCT(tuple))->inhdetachpending = false;
+		CatalogTupleUpdate(inherits, &tuple->t_self, tuple);
+		CacheInvalidateRelcacheByRelid(parent);
+		break;
+	}
+	systable_endscan(scan);
+	table_close(inherits, RowExclusiveLock);
+	CommandCounterIncrement();
+}
+
+/*
+ * Takes back what is pending of a storage; see flush.h.
+ */
+void
+storage_take_back(Oid storage)
+{
+	PartitionAxis axis = {0};
+	Oid			parent;
+
+	if (get_rel_relkind(storage) != RELKIND_PARTITIONED_TABLE)
+		return;
+	parent = partition_read_axis(storage, &axis);
+	for (int i = 0; i < axis.nranges; i++)
+	{
+		if (PartitionHasPendingDetach(axis.ranges[i].relid))
+			partition_take_back(parent, axis.ranges[i].relid);
+	}
+}
+
+/*
  * Returns the width of the finest partitions of a view.
  */
 static int64
@@ -257,11 +324,11 @@ bound_sql(const PartitionMap *map, int64 value)
 }
 
 /*
- * Returns a name for the partition that begins at first: no two of a view
+ * Returns what the partition that begins at first is called: no two of a view
  * begin at the same moment.
  */
 static char *
-partition_name(const PartitionMap *map, int64 first)
+partition_base_name(const PartitionMap *map, int64 first)
 {
 	struct pg_tm tm;
 	fsec_t		fsec;
@@ -275,6 +342,21 @@ partition_name(const PartitionMap *map, int64 first)
 					tm.tm_year > 0 ? tm.tm_year : 1 - tm.tm_year,
 					tm.tm_mon, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int) fsec,
 					tm.tm_year > 0 ? "" : "_bc");
+}
+
+/*
+ * Returns a name for the partition that begins at first.  One that was detached
+ * and is not dropped yet has kept its name.
+ */
+static char *
+partition_name(const PartitionMap *map, int64 first)
+{
+	char	   *base = partition_base_name(map, first);
+	char	   *name = base;
+
+	for (int i = 1; OidIsValid(get_relname_relid(name, get_rel_namespace(map->root))); i++)
+		name = psprintf("%s_%d", base, i);
+	return name;
 }
 
 /*
@@ -373,7 +455,11 @@ partition_map_slot(PartitionMap *map, int64 window, bool isnull)
 	number = partition_find(&map->axis, window);
 	range = number >= 0 ? &map->axis.ranges[number] : create_partition(map, window);
 	if (range->slot < 0)
+	{
+		if (PartitionHasPendingDetach(range->relid))
+			partition_take_back(map->range_parent, range->relid);
 		range->slot = add_slot(map, range->relid, false);
+	}
 	map->last_slot = range->slot;
 	map->last_first = range->first;
 	map->last_last = range->last;

@@ -70,6 +70,12 @@ extern void partition_map_settle(PartitionMap *map);
  */
 extern Oid	partition_read_axis(Oid storage, PartitionAxis *axis);
 
+/*
+ * Makes a partition whose detaching is pending an ordinary one again, in the
+ * current transaction; readers see its rows from the commit on.
+ */
+extern void partition_take_back(Oid parent, Oid relid);
+
 /* Microseconds of an interval written as text; months count 30 days. */
 extern int64 partition_interval_us(const char *text);
 

@@ -13,7 +13,9 @@
  * A partition is dropped in two steps, each in transactions of its own:
  * DETACH CONCURRENTLY, which readers do not notice, then DROP of a table that
  * nobody can reach any more.  Whatever a lock timeout or a crash leaves behind
- * (a pending detach, a detached table) is the first thing the next call does.
+ * is the first thing the next call looks at: a pending detach is completed if
+ * the partition is still expired, and taken back if the retention is a longer
+ * one by now, or none; a detached table is as good as dropped, and dropped.
  *
  * Locking: SHARE UPDATE EXCLUSIVE on the range parent; ACCESS EXCLUSIVE on
  * the partition, after its last reader.  Each wait is bounded.
@@ -51,6 +53,7 @@
 #include "utils/timestamp.h"
 
 #include "clock.h"
+#include "fault_point.h"
 #include "flush/flush_private.h"
 #include "pinned_settings.h"
 
@@ -167,7 +170,8 @@ is_expired(const ViewCatalog *view, const StreamQuery *query, const PartitionRan
 
 /*
  * Returns the statement that takes the next step towards dropping what is
- * expired, in CurrentMemoryContext, or NULL if nothing is left to do.
+ * expired, in CurrentMemoryContext, or NULL if nothing is left to do.  Takes
+ * back what is pending and not expired any more.
  */
 static char *
 next_step_sql(const ViewCatalog *view, const StreamQuery *query)
@@ -184,11 +188,15 @@ next_step_sql(const ViewCatalog *view, const StreamQuery *query)
 	parent = partition_read_axis(storage, &axis);
 	for (int i = 0; i < axis.nranges; i++)
 	{
-		if (PartitionHasPendingDetach(axis.ranges[i].relid))
+		bool		is_pending = PartitionHasPendingDetach(axis.ranges[i].relid);
+
+		if (is_pending && !is_expired(view, query, &axis.ranges[i]))
+			partition_take_back(parent, axis.ranges[i].relid);
+		else if (is_pending)
 			return psprintf("ALTER TABLE _stream_ext.%s DETACH PARTITION _stream_ext.%s FINALIZE",
 							quote_identifier(get_rel_name(parent)),
 							quote_identifier(get_rel_name(axis.ranges[i].relid)));
-		if (expired < 0 && is_expired(view, query, &axis.ranges[i]))
+		else if (expired < 0 && is_expired(view, query, &axis.ranges[i]))
 			expired = i;
 	}
 	if (expired < 0)
@@ -237,12 +245,26 @@ take_step(const ViewCatalog *view, const StreamQuery *query, MemoryContext conte
 	if (sql == NULL)
 		return false;
 
+	FAULT_POINT("retention-before-step");
 	StartTransactionCommand();
 	MemoryContextSwitchTo(context);
 	run_top_level(sql, context);
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(context);
+	FAULT_POINT("retention-after-step");
 	return true;
+}
+
+/*
+ * Says whether an error is no more than a step that was not to be taken now: a
+ * lock, or a partition that ALTER has taken back meanwhile.
+ */
+static bool
+passes_by_itself(int sqlstate)
+{
+	return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE ||
+		sqlstate == ERRCODE_T_R_DEADLOCK_DETECTED ||
+		sqlstate == ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE;
 }
 
 /*
@@ -263,8 +285,7 @@ take_all_steps(const ViewCatalog *view, const StreamQuery *query, MemoryContext 
 	PG_CATCH();
 	{
 		MemoryContextSwitchTo(old);
-		if (geterrcode() != ERRCODE_LOCK_NOT_AVAILABLE &&
-			geterrcode() != ERRCODE_T_R_DEADLOCK_DETECTED)
+		if (!passes_by_itself(geterrcode()))
 		{
 			error = CopyErrorData();
 			if (!ShutdownRequestPending)

@@ -20,15 +20,16 @@
 #define RETENTION_MS	60000
 
 /*
- * Says whether partitions of a view can be dropped.  Sessions may reach from
+ * Says whether partitions of a view can be dropped, also those that a former
+ * retention has left half dropped.  Sessions may reach from
  * memory into storage, so what a view has in memory is flushed first.
  */
 static bool
 retention_may_drop(StreamWorker *worker, WorkerView *view)
 {
-	if (view->live.catalog->options.retention == NULL || view->live.query == NULL || view->live.memory == NULL)
+	if (view->live.query == NULL || view->live.query->window_key < 0 || view->live.memory == NULL)
 		return false;
-	if (view->live.query->session == NULL ||
+	if (view->live.query->session == NULL || view->live.catalog->options.retention == NULL ||
 		generation_applied_lsn(view->live.memory) == view->flush.lsn)
 		return true;
 	return flush_may_try(view) && flush_view(worker, view) &&

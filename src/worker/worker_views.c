@@ -232,10 +232,14 @@ static void
 worker_view_update(StreamWorker *worker, WorkerView *view, const ViewCatalog *now)
 {
 	ViewState	before = view->live.catalog->state;
+	const char *retention = now->options.retention ? now->options.retention : "";
+	const char *former = view->live.catalog->options.retention;
 	MemoryContext context = AllocSetContextCreate(view->live.context, "stream view catalog",
 												  ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 
+	if (strcmp(retention, former ? former : "") != 0)
+		view->retention.at = 0;
 	view->live.catalog = worker_view_copy_catalog(now);
 	MemoryContextSwitchTo(old);
 	if (view->catalog_context != NULL)

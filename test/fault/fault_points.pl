@@ -45,14 +45,18 @@ my @load = (
 	"CREATE TABLE IF NOT EXISTS events ($columns) USING stream",
 	"CREATE TABLE IF NOT EXISTS witness ($columns)",
 	'CREATE MATERIALIZED VIEW IF NOT EXISTS v AS ' . sprintf($query, 'events'),
+	q{CREATE MATERIALIZED VIEW IF NOT EXISTS short WITH (stream.retention = '1000 years', stream.partition_width = '1 day') AS }
+		. 'SELECT w.window_start, count(*) FROM events, tumble(ts, \'1 day\') w GROUP BY 1',
 	write_sql(100, 10),
 	'SELECT stream_sync()',
 	'BEGIN; ' . write_sql(50, 5) . ' SAVEPOINT a; ' . write_sql(50, 5) . ' ROLLBACK TO a; ' . write_sql(5, 5) . ' COMMIT;',
-	q{SELECT stream_flush('v')},
+	q{SELECT stream_flush('v'), stream_flush('short')},
 	write_sql(60_000, 40_000),	# larger than the worker's memory
 	write_sql(100, 10),
 	'SELECT stream_sync()',
 	q{SELECT stream_flush('v')},
+	q{ALTER MATERIALIZED VIEW short SET (stream.retention = '1 day')},
+	q{SELECT 1 / (count(*) = 0)::int FROM pg_class WHERE relname ~ ('storage_' || 'short'::regclass::oid || '_2026')},
 	'CHECKPOINT',
 	write_sql(10, 10),
 	'SELECT stream_sync()');

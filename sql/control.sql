@@ -14,7 +14,7 @@ $$;
 
 -- what was committed is in every view, and after a flush in its storage
 SELECT fill(100);
-SET stream_ext.read_your_writes = off;
+SET stream_ext.read_freshness = off;
 SELECT stream_sync();
 SELECT * FROM oracle;
 SELECT memory_groups > 0 AS in_memory FROM pg_stat_stream_view WHERE viewname = 'totals';

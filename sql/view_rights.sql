@@ -43,9 +43,9 @@ REVOKE SELECT ON users FROM regress_owner;
 INSERT INTO clicks VALUES (now(), 1, 1);
 SELECT * FROM per_user;
 SELECT state, state_message FROM _stream_ext.continuous_view;
-SET stream_ext.read_your_writes = off;
+SET stream_ext.read_freshness = off;
 SELECT * FROM per_user ORDER BY 1;
-RESET stream_ext.read_your_writes;
+RESET stream_ext.read_freshness;
 -- and goes on from there, with nothing lost, once it may
 GRANT SELECT ON users TO regress_owner;
 SELECT stream_resume('per_user');

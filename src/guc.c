@@ -28,10 +28,18 @@ int			guc_max_lag_timeout_ms = 60000;
 int			guc_max_partitions = 1000;
 int			guc_max_streams = 256;
 int			guc_max_views = 256;
+int			guc_read_freshness = READ_FRESHNESS_DATABASE;
+int			guc_read_others_timeout_ms = 1000;
 int			guc_read_timeout_ms = 10000;
-bool		guc_read_your_writes = true;
 int			guc_shared_memory_kb = 65536;
 int			guc_work_memory_kb = 65536;
+
+static const struct config_enum_entry read_freshness_options[] = {
+	{"database", READ_FRESHNESS_DATABASE, false},
+	{"session", READ_FRESHNESS_SESSION, false},
+	{"off", READ_FRESHNESS_OFF, false},
+	{NULL, 0, false}
+};
 
 /* One integer setting. */
 typedef struct IntSetting
@@ -103,8 +111,12 @@ static const IntSetting int_settings[] = {
 		"Number of continuous views in the cluster.",
 		NULL,
 	&guc_max_views, 1, 65536, PGC_POSTMASTER, 0},
+	{"stream_ext.read_others_timeout",
+		"Longest time a reader waits until a view shows what other sessions have committed.",
+		"Then the answer is what there is, with a warning.",
+	&guc_read_others_timeout_ms, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS},
 	{"stream_ext.read_timeout",
-		"Longest time a reader waits until a view shows what it must.",
+		"Longest time a reader waits until a view shows what its session has committed.",
 		NULL,
 	&guc_read_timeout_ms, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS},
 	{"stream_ext.shared_memory",
@@ -145,11 +157,11 @@ guc_define(void)
 								NULL, NULL, NULL);
 	}
 
-	DefineCustomBoolVariable("stream_ext.read_your_writes",
-							 "Readers wait until a view holds what their session committed.",
+	DefineCustomEnumVariable("stream_ext.read_freshness",
+							 "Whose commits a reader waits for: all of the database, its own session's, or none.",
 							 NULL,
-							 &guc_read_your_writes, guc_read_your_writes,
-							 PGC_USERSET, 0,
+							 &guc_read_freshness, guc_read_freshness,
+							 read_freshness_options, PGC_USERSET, 0,
 							 NULL, NULL, NULL);
 
 	DefineCustomStringVariable("stream_ext.input",

@@ -4,6 +4,14 @@
 #ifndef STREAM_EXT_GUC_H
 #define STREAM_EXT_GUC_H
 
+/* Whose commits a read waits for; each includes those before it. */
+typedef enum ReadFreshness
+{
+	READ_FRESHNESS_OFF,
+	READ_FRESHNESS_SESSION,		/* this session's own */
+	READ_FRESHNESS_DATABASE		/* everybody's that were acknowledged */
+} ReadFreshness;
+
 extern int	guc_apply_timeout_ms;	/* one run of one view, 0 = none */
 extern int	guc_batch_size_kb;	/* columnar batch written as one record */
 extern int	guc_clock_offset_s; /* tests only */
@@ -19,8 +27,10 @@ extern int	guc_max_lag_timeout_ms; /* ... and fail after this */
 extern int	guc_max_partitions; /* of one view's storage */
 extern int	guc_max_streams;	/* postmaster, in the cluster */
 extern int	guc_max_views;		/* postmaster, in the cluster */
-extern bool guc_read_your_writes;
-extern int	guc_read_timeout_ms;	/* a reader waits this long for the worker */
+extern int	guc_read_freshness; /* ReadFreshness */
+extern int	guc_read_others_timeout_ms; /* a reader waits this long for what
+										 * others have committed */
+extern int	guc_read_timeout_ms;	/* ... and this long for its own */
 extern int	guc_shared_memory_kb;	/* postmaster, groups of all views */
 extern int	guc_work_memory_kb; /* one worker's scratch, and its assembler */
 

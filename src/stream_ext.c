@@ -20,6 +20,7 @@
 #include "fault_point.h"
 #include "guc.h"
 #include "memory_scan/closed_until.h"
+#include "memory_scan/freshness.h"
 #include "shared/control.h"
 #include "stream_am/stream_am.h"
 #include "worker/worker.h"
@@ -78,6 +79,7 @@ _PG_init(void)
 	shmem_startup_hook = stream_ext_shmem_startup;
 
 	stream_am_init();
+	freshness_init();
 	closed_until_init();
 	launcher_register();
 

@@ -24,7 +24,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "control/command.h"
-#include "memory_scan/read_session.h"
+#include "memory_scan/freshness.h"
 #include "shared/slot.h"
 #include "stat/wait_event.h"
 
@@ -230,7 +230,7 @@ stream_ext_sync(PG_FUNCTION_ARGS)
 	wait.target = command_flush_wal();
 	sync_wait(&wait, InvalidOid, timeout_ms);
 	sync_dead_letters(wait.target, timeout_ms);
-	read_session_require(wait.target);
+	freshness_require(wait.target);
 	PG_RETURN_VOID();
 }
 

@@ -23,6 +23,7 @@
 #include "catalog/view_catalog.h"
 #include "compat.h"
 #include "memory_scan/closed_until.h"
+#include "memory_scan/freshness.h"
 #include "memory_scan/read_session.h"
 #include "memory_scan/statement_cut.h"
 
@@ -87,6 +88,7 @@ read_watermark(Oid viewid)
 	if (view == NULL)
 		return WATERMARK_NONE;
 	request.memory = view->memory;
+	request.others_lsn = freshness_of_others(viewid);
 	if (IsolationUsesXactSnapshot() || IsInParallelMode())
 		request.snapshot = RegisterSnapshot(GetActiveSnapshot());
 	else

@@ -33,6 +33,7 @@
 #include "compat.h"
 #include COMPAT_EXPLAIN_STATE_HEADER
 #include COMPAT_EXPLAIN_FORMAT_HEADER
+#include "memory_scan/freshness.h"
 #include "memory_scan/late_partition.h"
 #include "memory_scan/scan_filter.h"
 #include "memory_scan/statement_cut.h"
@@ -189,6 +190,7 @@ memory_begin_cb(ForeignScanState *node, int eflags)
 	scan->known = list_nth(plan->fdw_private, PLAN_PARTITIONS);
 	scan->request.memory = RelationGetRelid(rel);
 	scan->request.snapshot = estate->es_snapshot;
+	scan->request.others_lsn = freshness_of_others(scan->request.viewid);
 	scan->request.desc = RelationGetDescr(rel);
 	scan->request.filter = &scan->computed;
 	scan->econtext = node->ss.ps.ps_ExprContext;

@@ -1,5 +1,5 @@
 /*
- * read_session.h - what this session must see of a view, and reading it.
+ * read_session.h - reading a view: waiting for what must be seen, and the cut.
  */
 #ifndef STREAM_EXT_READ_SESSION_H
 #define STREAM_EXT_READ_SESSION_H
@@ -13,27 +13,24 @@ typedef struct ReadRequest
 	Oid			viewid;
 	Oid			memory;			/* its foreign table */
 	Snapshot	snapshot;		/* of the statement: storage is read with it */
+	XLogRecPtr	others_lsn;		/* freshness_of_others() as the statement began */
 	TupleDesc	desc;			/* of flat groups */
 	const GenerationFilter *filter;
 } ReadRequest;
 
 /*
- * Waits, for at most stream_ext.read_timeout, until the view holds what this
- * session must see.  Called while planning, before the statement takes the
+ * Waits until the view holds what this session must and shall see; see
+ * read_wait().  Called while planning, before the statement takes the
  * snapshot it will read with; whatever comes of it, the read decides.
  */
 extern void read_session_prepare(Oid viewid, Oid memory);
 
-/* From now on this session must see every commit that ended at or before lsn. */
-extern void read_session_require(XLogRecPtr lsn);
-
 /*
  * Waits as above and copies the groups that storage, read with the snapshot,
- * lacks; in CurrentMemoryContext.
+ * lacks; in CurrentMemoryContext.  Warns where the view has been stopped, or
+ * lacks what others had committed when the statement began.
  *
- * Errors: 57014 when the wait times out, 40P01 when the worker waits for us,
- * 55000 when the view has stopped before what must be seen, 72000 when the
- * snapshot is too old for it.
+ * Errors: see read_report_unreachable().
  */
 extern void read_session_read(const ReadRequest *request, GenerationCut *cut);
 

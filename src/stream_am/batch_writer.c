@@ -35,6 +35,7 @@
 #include "catalog/pg_control.h"
 #include "miscadmin.h"
 #include "nodes/pg_list.h"
+#include "replication/logicalworker.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
@@ -401,12 +402,25 @@ writer_take_place(BatchWriter *writer)
 	writer->stream = stream;
 }
 
+/*
+ * Returns whether the transaction that commits may have been a COMMIT PREPARED
+ * that no statement announced: logical replication hands one on so, in a
+ * transaction without an xid of its own.
+ */
+static bool
+writer_may_be_replaying(void)
+{
+	return IsLogicalWorker() && !TransactionIdIsValid(GetTopTransactionIdIfAny());
+}
+
 /* Tells the worker, the statistics and this session where the commit ended. */
 static void
 writers_committed(void)
 {
 	ListCell   *cell;
 
+	if (!wrote_rows && writer_may_be_replaying())
+		stream_am_expect_commit_prepared();
 	if (!wrote_rows && !commit_prepared)
 		return;
 	Assert(my_database != NULL);

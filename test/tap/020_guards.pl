@@ -183,7 +183,7 @@ $node->safe_psql('postgres', 'DROP MATERIALIZED VIEW in_memory, in_storage');
 # --- a paused view: WAL is kept, then let go ----------------------------------
 $node->safe_psql('postgres', q{SELECT stream_pause('joined')});
 write_rows(300);
-is($node->safe_psql('postgres', 'SET stream_ext.read_your_writes = off; SELECT sum(n) FROM joined'),
+is($node->safe_psql('postgres', 'SET stream_ext.read_freshness = off; SELECT sum(n) FROM joined'),
 	'2601', 'a paused view stands still');
 $node->safe_psql('postgres', q{SELECT stream_resume('joined')});
 oracle_ok($node, 'SELECT * FROM joined', $joined, 'a resumed view reads what it missed');
@@ -251,7 +251,7 @@ is($node->safe_psql('postgres', q{SELECT wal_status FROM pg_replication_slots WH
 	'lost', 'the slot was invalidated');
 kill 'CONT', $pid;
 wait_until($node, state_of('good'), 'gap');
-is($node->safe_psql('postgres', 'SET stream_ext.read_your_writes = off; SELECT sum(n) FROM good'), $had,
+is($node->safe_psql('postgres', 'SET stream_ext.read_freshness = off; SELECT sum(n) FROM good'), $had,
 	'a view in a gap still shows what it had');
 $node->safe_psql('postgres', q{SELECT stream_accept_gap(v) FROM unnest('{good,joined,endless}'::regclass[]) v});
 write_rows(50);

@@ -51,7 +51,7 @@ kill 'CONT', $worker;
 wait_until($node, q{SELECT state = 'gap' FROM pg_stat_stream_view});
 pass('the view is in state gap');
 is(worker_pid($node), $worker, 'the worker has lived through it');
-is($node->safe_psql('postgres', q{SET stream_ext.read_your_writes = off; SELECT * FROM v ORDER BY k}), "1|2\n2|1",
+is($node->safe_psql('postgres', q{SET stream_ext.read_freshness = off; SELECT * FROM v ORDER BY k}), "1|2\n2|1",
 	'its data is kept');
 wait_until($node, q{SELECT count(*) = 1 FROM pg_replication_slots WHERE wal_status IN ('reserved', 'extended')});
 pass('a new slot keeps what comes now');

@@ -13,7 +13,7 @@ my $node = stream_node('flush_failures', conf => q{
 	stream_ext.lock_timeout = '20ms'
 	stream_ext.flush_interval = '10ms'
 	stream_ext.work_memory = '1MB'
-	stream_ext.read_your_writes = off
+	stream_ext.read_freshness = off
 });
 
 $node->safe_psql('postgres', q{

@@ -94,12 +94,15 @@ COMMENT ON FUNCTION _stream_ext.view_isolation(oid) IS
 GRANT EXECUTE ON FUNCTION _stream_ext.view_isolation(oid) TO PUBLIC;
 
 /*
- * A worker keeps state "lagging" to itself; every other state is durable.
+ * A worker keeps state "lagging" to itself, and a view that goes on but has no
+ * worker is "waiting"; every other state is durable.
  * Texts of errors may tell of data, so they are for the owner and monitors.
  */
 CREATE VIEW @extschema@.pg_stat_stream_view AS
     SELECT c.oid AS relid, n.nspname AS schemaname, c.relname AS viewname, v.stream AS stream,
-           CASE WHEN v.state OPERATOR(pg_catalog.=) 'running' AND s.state OPERATOR(pg_catalog.=) 'lagging'
+           CASE WHEN v.state OPERATOR(pg_catalog.<>) 'running' OR pg_catalog.pg_is_in_recovery() THEN v.state
+                WHEN s.state IS NULL THEN 'waiting'
+                WHEN s.state OPERATOR(pg_catalog.=) 'lagging' OR s.state OPERATOR(pg_catalog.=) 'waiting'
                 THEN s.state ELSE v.state END AS state,
            coalesce(s.rows_in, 0) AS rows_in,
            coalesce(s.rows_processed, 0) AS rows_processed,
@@ -146,7 +149,13 @@ CREATE VIEW @extschema@.pg_stat_stream_view AS
            s.last_error_time, s.last_error_sqlstate,
            CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
                      OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
-                THEN coalesce(s.last_error, v.state_message) END AS last_error,
+                THEN coalesce(s.last_error, v.state_message,
+                              CASE WHEN v.state OPERATOR(pg_catalog.<>) 'running'
+                                        OR pg_catalog.pg_is_in_recovery() THEN NULL
+                                   WHEN s.state IS NULL
+                                   THEN 'no stream worker has taken up the view'
+                                   WHEN s.state OPERATOR(pg_catalog.=) 'waiting'
+                                   THEN 'no stream worker runs for the view' END) END AS last_error,
            i.isolation,
            CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
                      OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')

@@ -47,14 +47,13 @@ blocker_of(pid_t pid)
 static const char *
 obstacle(const ReadWait *wait, ViewControl *view)
 {
-	pid_t		pid = wait->db->worker_pid;
 	int			blocker;
 
-	if (pid == 0)
+	if (wait->db->worker_pid == 0)
 		return "No stream worker runs in this database: max_worker_processes may be too low.";
-	if (view == NULL || !view->attached)
+	if (!control_view_is_served(wait->db, view))
 		return "No stream worker has taken up the view: stream_ext.max_views may be too low.";
-	blocker = blocker_of(pid);
+	blocker = blocker_of(wait->db->worker_pid);
 	if (blocker != 0)
 		return psprintf("The stream worker waits for a lock that process %d holds.", blocker);
 	return psprintf("It is in state \"%s\" and does not hold everything up to %X/%X yet.",

@@ -69,11 +69,20 @@ read_once(const ReadRequest *request, GenerationCut *cut)
 		(void) generation_read(view, position.lsn, request->desc, request->filter, cut);
 }
 
-/* Returns up to where a cut must go for the session's sake. */
-static XLogRecPtr
-must_reach(const ReadWait *wait)
+/*
+ * Returns whether a cut has what the session is owed.  Of a view that no worker
+ * has taken up since the server started nobody knows what it lacks.
+ */
+static bool
+has_owed(const ReadWait *wait, ReadWaitResult reason, const GenerationCut *cut)
 {
-	return wait->must_attach ? read_wait_required(wait) : InvalidXLogRecPtr;
+	ViewControl *view = control_view(MyDatabaseId, wait->viewid, false);
+
+	if (!wait->must_attach)
+		return true;
+	if (reason == READ_WAIT_TIMEOUT && (view == NULL || !view->attached))
+		return false;
+	return cut->end_lsn >= read_wait_required(wait);
 }
 
 /*
@@ -105,7 +114,7 @@ read_required(const ReadRequest *request, GenerationCut *cut)
 	{
 		reason = read_wait(&wait);
 		read_once(request, cut);
-		if (cut->end_lsn >= must_reach(&wait))
+		if (has_owed(&wait, reason, cut))
 		{
 			freshness_note_shown(request->viewid, cut->content_lsn);
 			return has_others(&wait, cut);

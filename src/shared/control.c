@@ -500,6 +500,13 @@ control_wait(DatabaseControl *db, control_condition reached, void *arg,
 	return result;
 }
 
+/* Returns whether a worker that runs maintains the view; see control.h. */
+bool
+control_view_is_served(const DatabaseControl *db, const ViewControl *view)
+{
+	return db != NULL && db->worker_pid != 0 && view != NULL && view->attached;
+}
+
 static const char *const view_state_names[] = {
 	[VIEW_RUNNING] = "running",
 	[VIEW_LAGGING] = "lagging",

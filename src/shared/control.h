@@ -247,6 +247,9 @@ typedef bool (*control_condition) (void *arg);
 extern bool control_wait(DatabaseControl *db, control_condition reached, void *arg,
 						 int timeout_ms, uint32 wait_event_info);
 
+/* Whether a worker that runs maintains the view; either may be NULL. */
+extern bool control_view_is_served(const DatabaseControl *db, const ViewControl *view);
+
 extern const char *control_view_state_name(ViewState state);
 extern bool control_parse_view_state(const char *name, ViewState *state);
 

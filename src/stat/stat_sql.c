@@ -260,6 +260,18 @@ stream_ext_watermark_time(PG_FUNCTION_ARGS)
 	PG_RETURN_TIMESTAMPTZ(watermark);
 }
 
+/* The state in shared memory: a view that goes on needs somebody who serves it. */
+static void
+put_view_state(StatRow *row, ViewControl *view, const DatabaseControl *db)
+{
+	ViewState	state = pg_atomic_read_u32(&view->state);
+
+	if (state == VIEW_RUNNING && !control_view_is_served(db, view))
+		put_text(row, "waiting");
+	else
+		put_text(row, control_view_state_name(state));
+}
+
 /* One row per continuous view of this database that has a control slot. */
 Datum
 stream_ext_stat_view(PG_FUNCTION_ARGS)
@@ -277,7 +289,7 @@ stream_ext_stat_view(PG_FUNCTION_ARGS)
 		if (view->dbid != MyDatabaseId || !OidIsValid(view->viewid))
 			continue;
 		put_oid(&row, view->viewid);
-		put_text(&row, control_view_state_name(pg_atomic_read_u32(&view->state)));
+		put_view_state(&row, view, db);
 		put_view_rows(&row, view);
 		put_view_memory(&row, view, error, &sqlstate);
 		put_view_flushes(&row, view);

@@ -92,7 +92,7 @@ static const IntSetting int_settings[] = {
 		"A row further ahead is counted as any other.",
 	&guc_max_future_s, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_S},
 	{"stream_ext.max_lag",
-		"WAL the slowest running view may be behind before writers wait.",
+		"WAL a view may be behind before writers of its stream wait, or it goes into state gap.",
 		"-1 lets it grow without limit.",
 	&guc_max_lag_mb, -1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB},
 	{"stream_ext.max_lag_timeout",

@@ -14,6 +14,7 @@ CREATE TABLE _stream_ext.continuous_view (
 	lateness text,
 	late_policy text,
 	emit text,
+	on_lag text,
 	late regclass,
 	settings text[] NOT NULL,
 	CONSTRAINT continuous_view_pkey PRIMARY KEY (view)

@@ -48,6 +48,7 @@ enum
 	VIEW_LATENESS,
 	VIEW_LATE_POLICY,
 	VIEW_EMIT,
+	VIEW_ON_LAG,
 	VIEW_LATE,
 	VIEW_SETTINGS
 };
@@ -149,6 +150,7 @@ view_from_tuple(HeapTuple tuple, TupleDesc desc)
 	view->options.lateness = text_or_null(values, isnull, VIEW_LATENESS);
 	view->options.late = text_or_null(values, isnull, VIEW_LATE_POLICY);
 	view->options.emit = text_or_null(values, isnull, VIEW_EMIT);
+	view->options.on_lag = text_or_null(values, isnull, VIEW_ON_LAG);
 	view->late = isnull[VIEW_LATE - 1] ? InvalidOid : DatumGetObjectId(values[VIEW_LATE - 1]);
 	view->settings = settings_from_array(values[VIEW_SETTINGS - 1]);
 	return view;
@@ -316,6 +318,7 @@ set_options(Datum *values, bool *isnull, const ContinuousOptions *options)
 	set_text(values, isnull, VIEW_LATENESS, options->lateness);
 	set_text(values, isnull, VIEW_LATE_POLICY, options->late);
 	set_text(values, isnull, VIEW_EMIT, options->emit);
+	set_text(values, isnull, VIEW_ON_LAG, options->on_lag);
 }
 
 /* Makes the catalog row and the position of a new view. */
@@ -404,7 +407,7 @@ catalog_set_options(Oid viewid, const ContinuousOptions *options)
 	bool		replace[VIEW_COLUMNS] = {false};
 
 	set_options(values, isnull, options);
-	for (int column = VIEW_RETENTION; column <= VIEW_EMIT; column++)
+	for (int column = VIEW_RETENTION; column <= VIEW_ON_LAG; column++)
 		replace[column - 1] = true;
 	catalog_update_view(viewid, values, isnull, replace);
 }

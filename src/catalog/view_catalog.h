@@ -27,6 +27,7 @@ typedef struct ContinuousOptions
 								 * catalog/closing.h */
 	char	   *late;			/* NULL = update */
 	char	   *emit;			/* NULL = on update */
+	char	   *on_lag;			/* NULL = see catalog/lag_policy.c */
 } ContinuousOptions;
 
 typedef struct ViewCatalog

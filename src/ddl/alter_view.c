@@ -23,6 +23,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
+#include "catalog/lag_policy.h"
 #include "catalog/owner.h"
 #include "catalog/view_catalog.h"
 #include "compat.h"
@@ -112,8 +113,36 @@ changed_options(const ViewCatalog *view, const AlterTableStmt *stmt)
 }
 
 /*
- * Sets or resets stream.* options; the retention is part of the view's rule.
- * What the former one was about to drop is taken back: the worker looks anew.
+ * Returns whether the statement names an option that the query has to do with.
+ * A view that waits for a lock on a table of its query must not need that lock
+ * to be told not to hold writers up.
+ */
+static bool
+changes_query_options(const ContinuousOptions *before, const ContinuousOptions *after)
+{
+	/* what was not named is the same string */
+	return before->retention != after->retention ||
+		before->partition_width != after->partition_width ||
+		before->lateness != after->lateness ||
+		before->late != after->late ||
+		before->emit != after->emit;
+}
+
+/* Checks the options against the view's query, and writes its rule anew: the retention is part of it. */
+static void
+apply_query_options(ViewCatalog *view, const ContinuousOptions *before)
+{
+	StreamQuery *sq = analyze_definition(view);
+
+	storage_check_options(&view->options, sq->window_key >= 0);
+	closing_options_check(&view->options, sq);
+	closing_options_check_change(before, &view->options, sq->window_type);
+	view_parts_store_rule(view, sq, true);
+}
+
+/*
+ * Sets or resets stream.* options.  What a former retention was about to drop
+ * is taken back: the worker looks anew.
  */
 void
 alter_view_set_options(const AlterTableStmt *stmt)
@@ -122,22 +151,22 @@ alter_view_set_options(const AlterTableStmt *stmt)
 												  RangeVarCallbackOwnsRelation, NULL);
 	ViewCatalog *view = catalog_get_view(viewid);
 	ContinuousOptions before;
-	StreamQuery *sq;
+	bool		changes_query;
 
 	if (view == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("continuous view \"%s\" does not exist", stmt->relation->relname)));
 
-	sq = analyze_definition(view);
 	before = view->options;
 	view->options = changed_options(view, stmt);
-	storage_check_options(&view->options, sq->window_key >= 0);
-	closing_options_check(&view->options, sq);
-	closing_options_check_change(&before, &view->options, sq->window_type);
-	view_parts_store_rule(view, sq, true);
+	lag_policy_check_option(&view->options, view->streamid, view->ownerid);
+	changes_query = changes_query_options(&before, &view->options);
+	if (changes_query)
+		apply_query_options(view, &before);
 	catalog_set_options(viewid, &view->options);
-	storage_take_back(view->storage);
+	if (changes_query)
+		storage_take_back(view->storage);
 	CommandCounterIncrement();
 }
 

@@ -33,6 +33,7 @@
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 
+#include "catalog/lag_policy.h"
 #include "catalog/owner.h"
 #include "catalog/part_dependency.h"
 #include "compat.h"
@@ -230,6 +231,7 @@ create_continuous_view(const CreateTableAsStmt *stmt, const char *source)
 	sq = analyze_statement(stmt, source);
 	storage_check_options(&view.options, sq->window_key >= 0);
 	closing_options_check(&view.options, sq);
+	lag_policy_check_option(&view.options, sq->streamid, view.ownerid);
 	check_view_limit();
 
 	view.streamid = sq->streamid;

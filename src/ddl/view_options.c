@@ -25,6 +25,7 @@ static const OptionField option_fields[] = {
 	{"emit", offsetof(ContinuousOptions, emit)},
 	{"late", offsetof(ContinuousOptions, late)},
 	{"lateness", offsetof(ContinuousOptions, lateness)},
+	{"on_lag", offsetof(ContinuousOptions, on_lag)},
 	{"partition_width", offsetof(ContinuousOptions, partition_width)},
 	{"retention", offsetof(ContinuousOptions, retention)},
 };

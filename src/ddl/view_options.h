@@ -9,7 +9,7 @@
 
 /* All of them, for hints. */
 #define VIEW_OPTION_NAMES \
-	"stream.emit, stream.late, stream.lateness, stream.partition_width and stream.retention"
+	"stream.emit, stream.late, stream.lateness, stream.on_lag, stream.partition_width and stream.retention"
 
 /*
  * Sets (or, reset, clears) in *options what the DefElems say; an option that

@@ -34,6 +34,14 @@ typedef enum ViewState
 	VIEW_DISABLED				/* crashed or never ended too often */
 } ViewState;
 
+/* What happens when a view is stream_ext.max_lag behind. */
+typedef enum LagPolicy
+{
+	LAG_UNKNOWN,				/* no worker has seen the view yet */
+	LAG_WAIT,					/* writers of its stream wait */
+	LAG_GAP						/* it goes into state gap */
+} LagPolicy;
+
 #define ERROR_MESSAGE_LENGTH 256
 #define LATENCY_BUCKETS 64		/* two an octave, from 1 us; see
 								 * stat/latency.h */
@@ -181,6 +189,11 @@ typedef struct ViewControl
 	pg_atomic_uint64 last_commit_time;	/* of the newest transaction applied */
 	pg_atomic_uint64 stats_reset;
 	pg_atomic_uint64 latency[LATENCY_BUCKETS];	/* commit to visible */
+
+	/* of the view, as its worker has read them; 0 before */
+	pg_atomic_uint32 streamid;
+	pg_atomic_uint32 ownerid;
+	pg_atomic_uint32 lag_policy;	/* LagPolicy */
 
 	/* protected by lock */
 	char		last_error[ERROR_MESSAGE_LENGTH];

@@ -7,10 +7,10 @@
 #include "shared/control.h"
 
 /*
- * Waits until the slowest running view of the database is less than
- * stream_ext.max_lag behind the end of WAL; raises 53400 after
+ * Waits until no running view over the stream for which its writers wait is
+ * more than stream_ext.max_lag behind the end of WAL; raises 53400 after
  * stream_ext.max_lag_timeout.  Called before a batch is written.
  */
-extern void back_pressure_wait(DatabaseControl *db, StreamControl *stream);
+extern void back_pressure_wait(DatabaseControl *db, Oid streamid, StreamControl *stream);
 
 #endif							/* STREAM_EXT_BACK_PRESSURE_H */

@@ -213,7 +213,7 @@ writer_write(BatchWriter *writer)
 	Assert(TransactionIdFollowsOrEquals(GetCurrentTransactionIdIfAny(), writer->xid));
 
 	FAULT_POINT("batch-before-write");
-	back_pressure_wait(my_database, writer->stream);
+	back_pressure_wait(my_database, writer->relid, writer->stream);
 	batch = batch_builder_finish(writer->builder, MyDatabaseId, writer->relid,
 								 writer->xid, next_seq, &length);
 	XLogBeginInsert();

@@ -32,6 +32,8 @@
 #define IDLE_POSITION_BYTES	(16 * 1024 * 1024)
 /* Out of time this often in a row: the view's functions never end. */
 #define FLUSH_TIMEOUTS_MAX	3
+/* ... and so often in a row with errors that do not go away by themselves. */
+#define FLUSH_FAILURES_MAX	8
 /* How often flushed groups are looked at that some snapshot still needed. */
 #define TRIM_MS				1000
 /* The watermark of an idle stream follows the clock no more often than this. */
@@ -132,6 +134,7 @@ flush_failed(StreamWorker *worker, WorkerView *view, TimestampTz start)
 {
 	ErrorData  *edata = CopyErrorData();
 	bool		out_of_time = edata->sqlerrcode == ERRCODE_QUERY_CANCELED;
+	bool		broken;
 
 	view->flush.last = start;
 	view->flush.failures++;
@@ -147,8 +150,14 @@ flush_failed(StreamWorker *worker, WorkerView *view, TimestampTz start)
 	FlushErrorState();
 	time_limit_end();
 	QueryCancelPending = false;
-	FreeErrorData(edata);
 	AbortCurrentTransaction();
+	broken = view->flush.failures >= FLUSH_FAILURES_MAX && worker_view_reads(view) &&
+		(error_class(edata->sqlerrcode) == ERROR_OF_DATA ||
+		 error_class(edata->sqlerrcode) == ERROR_OF_VIEW);
+	if (broken)
+		view_set_state(worker, view, VIEW_ERROR,
+					   psprintf("its storage cannot be written: %s", edata->message));
+	FreeErrorData(edata);
 	if (flush_gave_up(view))
 		view_set_state(worker, view, VIEW_DISABLED,
 							  "a flush exceeded stream_ext.apply_timeout again and again");

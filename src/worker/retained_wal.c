@@ -2,10 +2,11 @@
  * retained_wal.c - how much WAL the views still need, and when that is too much.
  *
  * The slot stands at the smallest durable restart position of all views.  A
- * view that does not go on (paused, error, disabled) holds it back, but not
- * beyond stream_ext.max_lag: then the view goes into state gap and the WAL is
- * let go, so that a forgotten view never fills the disk.  Running views are
- * waited for by the writers instead (stream_am).
+ * view that holds it back beyond stream_ext.max_lag goes into state gap and
+ * the WAL is let go, so that no view fills the disk: one that does not go on
+ * (paused, error, disabled), and one that does but is not worth waiting for
+ * (view_lag.c).  Others are waited for by the writers of their stream
+ * (stream_am).
  *
  * A view that a transaction is creating needs WAL from its start position on,
  * but the worker does not see it yet, while it may already have read past the commit record.
@@ -35,13 +36,16 @@ retained_wal_check_gap(StreamWorker *worker, WorkerView *view, XLogRecPtr insert
 {
 	char	   *message;
 
-	if (guc_max_lag_mb < 0 || worker_view_reads(view) ||
-		view->live.catalog->state == VIEW_GAP ||
-		insert_lsn - view->flush.restart_lsn <= (uint64) guc_max_lag_mb * 1024 * 1024)
+	if (view->live.catalog->state == VIEW_GAP || !view_lags_too_far(view, insert_lsn))
 		return;
-
-	if (view->live.memory != NULL)
+	if (view->live.memory != NULL && (!worker_view_reads(view) || flush_may_try(view)))
 		(void) flush_view(worker, view);
+	/* a view that goes on may have been late with its flush only */
+	if (worker_view_reads(view) && !view_lags_too_far(view, insert_lsn))
+		return;
+	if (view->reading.feed != NULL)
+		feed_close(view->reading.feed);
+	view->reading.feed = NULL;
 	message = psprintf("WAL from %X/%X on was let go because of stream_ext.max_lag",
 					   LSN_FORMAT_ARGS(view->flush.restart_lsn));
 	view_set_state(worker, view, VIEW_GAP, message);
@@ -103,6 +107,7 @@ retained_wal_update(StreamWorker *worker, bool now)
 		return;
 	worker->last_slot_advance = time;
 
+	lag_policy_refresh(worker);
 	foreach(lc, worker->views)
 		retained_wal_check_gap(worker, lfirst(lc), insert_lsn);
 

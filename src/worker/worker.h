@@ -11,6 +11,7 @@
  *   apply_view.c      one run into one view, with what that needs from here
  *   view_state.c      the state of a view, and what an error means for it
  *   flush_view.c      one view's groups to storage
+ *   view_lag.c        when a view is too far behind, and for whom that matters
  *   retained_wal.c    position of the slot, views left too far behind
  *   retention_schedule.c  when partitions are looked for that have expired
  *   places.c          places in shared memory of streams that are gone
@@ -137,6 +138,12 @@ extern void view_flush_reset(WorkerView *view, bool soon);
 
 /* retention_schedule.c: drops partitions that have expired, now and then */
 extern void retention_work(StreamWorker *worker);
+
+/* view_lag.c */
+extern void lag_policy_init(void);	/* registers the callbacks */
+extern void lag_policy_publish(WorkerView *view);	/* requires a transaction */
+extern void lag_policy_refresh(StreamWorker *worker);	/* requires that there is none */
+extern bool view_lags_too_far(const WorkerView *view, XLogRecPtr insert_lsn);
 
 /* retained_wal.c */
 extern void retained_wal_update(StreamWorker *worker, bool now);

@@ -83,6 +83,7 @@ worker_views_init(void)
 	static const int caches[] = {PROCOID, OPEROID, AMOPOPID, NAMESPACEOID, AUTHOID,
 	AUTHMEMMEMROLE, FOREIGNSERVEROID};
 
+	lag_policy_init();
 	CacheRegisterRelcacheCallback(worker_views_relation_changed_cb, (Datum) 0);
 	CacheRegisterSyscacheCallback(TYPEOID, worker_views_type_changed_cb, (Datum) 0);
 	for (int i = 0; i < lengthof(caches); i++)
@@ -158,6 +159,7 @@ worker_view_create(StreamWorker *worker, ViewCatalog *catalog, MemoryContext con
 	pg_atomic_write_u64(&control->session_bytes, 0);
 	pg_atomic_write_u64(&control->flushed_lsn, position.lsn);
 	pg_atomic_write_u64(&control->restart_lsn, position.restart_lsn);
+	lag_policy_publish(view);
 	return view;
 }
 
@@ -195,6 +197,8 @@ worker_view_copy_catalog(const ViewCatalog *from)
 		copy->options.late = pstrdup(from->options.late);
 	if (from->options.emit)
 		copy->options.emit = pstrdup(from->options.emit);
+	if (from->options.on_lag)
+		copy->options.on_lag = pstrdup(from->options.on_lag);
 	return copy;
 }
 
@@ -246,6 +250,7 @@ worker_view_update(StreamWorker *worker, WorkerView *view, const ViewCatalog *no
 		MemoryContextDelete(view->catalog_context);
 	view->catalog_context = context;
 	view->live.stale = true;
+	lag_policy_publish(view);
 	worker_view_take_watermark(view);
 	if (now->state == VIEW_RUNNING && before == VIEW_LAGGING)
 		view->live.catalog->state = VIEW_LAGGING;	/* not the catalog's business */

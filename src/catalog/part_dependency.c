@@ -7,11 +7,18 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
 #include "catalog/dependency.h"
+#include "catalog/indexing.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_rewrite.h"
 #include "rewrite/rewriteSupport.h"
+#include "utils/acl.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
 
 #include "catalog/part_dependency.h"
 #include "compat.h"
@@ -73,4 +80,36 @@ part_bind_to_view(const ViewCatalog *view)
 	if (OidIsValid(view->late))
 		belong_to_view(view->late, view->viewid);
 	depend_on_whole(view->viewid, view->definition);
+}
+
+/* Makes a part its owner's alone; see part_dependency.h. */
+void
+part_clear_privileges(Oid relid)
+{
+	Relation	classes = table_open(RelationRelationId, RowExclusiveLock);
+	HeapTuple	tuple = SearchSysCacheCopy1(RELOID, ObjectIdGetDatum(relid));
+	Datum		values[Natts_pg_class] = {0};
+	bool		nulls[Natts_pg_class] = {0};
+	bool		replaces[Natts_pg_class] = {0};
+	Datum		acl;
+	bool		isnull;
+	Oid		   *members;
+	int			nmembers;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	acl = SysCacheGetAttr(RELOID, tuple, Anum_pg_class_relacl, &isnull);
+	if (!isnull)
+	{
+		nmembers = aclmembers(DatumGetAclP(acl), &members);
+		nulls[Anum_pg_class_relacl - 1] = replaces[Anum_pg_class_relacl - 1] = true;
+		CatalogTupleUpdate(classes, &tuple->t_self,
+						   heap_modify_tuple(tuple, RelationGetDescr(classes), values, nulls,
+											 replaces));
+		updateAclDependencies(RelationRelationId, relid, 0,
+							  ((Form_pg_class) GETSTRUCT(tuple))->relowner,
+							  nmembers, members, 0, NULL);
+		CommandCounterIncrement();
+	}
+	table_close(classes, RowExclusiveLock);
 }

@@ -1,5 +1,6 @@
 /*
- * part_dependency.h - how definition, storage and memory hang on their view.
+ * part_dependency.h - how definition, storage and memory hang on their view, and
+ * whose they are.
  */
 #ifndef STREAM_EXT_PART_DEPENDENCY_H
 #define STREAM_EXT_PART_DEPENDENCY_H
@@ -14,5 +15,11 @@ extern void part_bind_to_view(const ViewCatalog *view);
  * on their columns.  To be called whenever the rule has been stored.
  */
 extern void part_depend_on_whole(const ViewCatalog *view);
+
+/*
+ * Takes from a part that was just made what ALTER DEFAULT PRIVILEGES has given
+ * to others: it is its owner's alone.
+ */
+extern void part_clear_privileges(Oid relid);
 
 #endif							/* STREAM_EXT_PART_DEPENDENCY_H */

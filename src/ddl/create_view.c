@@ -21,15 +21,12 @@
 #include "access/xlog.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_tablespace.h"
-#include "commands/tablespace.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
 #include "rewrite/rewriteHandler.h"
 #include "storage/lmgr.h"
 #include "tcop/dest.h"
 #include "tcop/tcopprot.h"
-#include "utils/acl.h"
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 
@@ -41,6 +38,7 @@
 #include "ddl/create_view.h"
 #include "ddl/view_options.h"
 #include "ddl/view_parts.h"
+#include "ddl/view_tablespace.h"
 #include "flush/flush.h"
 #include "guc.h"
 #include "query/stream_query.h"
@@ -85,31 +83,6 @@ check_clauses(const IntoClause *into)
 				(errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
 				 errmsg("cannot create a continuous view in a transaction that has written to a stream"),
 				 errhint("Commit first; the view counts what is committed after it was created.")));
-}
-
-/*
- * Checks that the user may create tables in the tablespace.  Returns its
- * name, NULL for the database's own.
- */
-static const char *
-check_tablespace(const char *tablespace)
-{
-	Oid			spcid;
-	AclResult	result;
-
-	if (tablespace == NULL)
-		return NULL;
-	spcid = get_tablespace_oid(tablespace, false);
-	if (spcid == MyDatabaseTableSpace)
-		return NULL;
-	if (spcid == GLOBALTABLESPACE_OID)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("only shared relations can be placed in pg_global tablespace")));
-	result = object_aclcheck(TableSpaceRelationId, spcid, GetUserId(), ACL_CREATE);
-	if (result != ACLCHECK_OK)
-		aclcheck_error(result, OBJECT_TABLESPACE, tablespace);
-	return tablespace;
 }
 
 /* Gives the query's columns the names of CREATE MATERIALIZED VIEW v (names). */
@@ -225,7 +198,7 @@ create_continuous_view(const CreateTableAsStmt *stmt, const char *source)
 	if (name_is_taken(stmt, name))
 		return InvalidObjectAddress;
 	check_clauses(into);
-	tablespace = check_tablespace(into->tableSpaceName);
+	tablespace = view_tablespace_check(into->tableSpaceName);
 	view_options_apply(&view.options, into->options, false);
 
 	sq = analyze_statement(stmt, source);

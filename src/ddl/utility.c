@@ -38,6 +38,7 @@
 #include "ddl/part_guard.h"
 #include "ddl/stream_refusals.h"
 #include "ddl/view_statement.h"
+#include "ddl/view_tablespace.h"
 #include "query/stream_query.h"
 #include "stream_am/stream_am.h"
 
@@ -142,12 +143,38 @@ own_drop(Node *parsetree, const char *source)
 	return InvalidObjectAddress;
 }
 
+/* Returns whether the name is one of a continuous view. */
+static bool
+names_view(const RangeVar *name)
+{
+	return catalog_is_view(RangeVarGetRelid(name, NoLock, true));
+}
+
 /* ALTER MATERIALIZED VIEW ... SET (stream....). */
 static ObjectAddress
 own_set_options(Node *parsetree, const char *source)
 {
 	alter_view_set_options(castNode(AlterTableStmt, parsetree));
 	return InvalidObjectAddress;
+}
+
+/* ALTER MATERIALIZED VIEW ... SET TABLESPACE. */
+static ObjectAddress
+own_set_tablespace(Node *parsetree, const char *source)
+{
+	view_tablespace_set(castNode(AlterTableStmt, parsetree));
+	return InvalidObjectAddress;
+}
+
+/* Returns our own command for an ALTER of a relation's properties, or NULL. */
+static own_command
+find_own_alter(const AlterTableStmt *stmt)
+{
+	if (alter_view_sets_options(stmt) && names_view(stmt->relation))
+		return own_set_options;
+	if (view_tablespace_sets(stmt) && names_view(stmt->relation))
+		return own_set_tablespace;
+	return NULL;
 }
 
 /* REFRESH MATERIALIZED VIEW of a continuous one. */
@@ -158,13 +185,6 @@ own_refresh(Node *parsetree, const char *source)
 
 	alter_view_refresh(stmt, RangeVarGetRelid(stmt->relation, NoLock, false));
 	return InvalidObjectAddress;
-}
-
-/* Returns whether the name is one of a continuous view. */
-static bool
-names_view(const RangeVar *name)
-{
-	return catalog_is_view(RangeVarGetRelid(name, NoLock, true));
 }
 
 /* Returns our own command for the statement, or NULL if it is core's. */
@@ -184,8 +204,7 @@ find_own_command(Node *parsetree)
 			return ((DropStmt *) parsetree)->removeType == OBJECT_MATVIEW &&
 				drop_names_continuous_view((DropStmt *) parsetree) ? own_drop : NULL;
 		case T_AlterTableStmt:
-			return alter_view_sets_options((AlterTableStmt *) parsetree) &&
-				names_view(((AlterTableStmt *) parsetree)->relation) ? own_set_options : NULL;
+			return find_own_alter((AlterTableStmt *) parsetree);
 		case T_RefreshMatViewStmt:
 			return names_view(((RefreshMatViewStmt *) parsetree)->relation) ? own_refresh : NULL;
 		default:

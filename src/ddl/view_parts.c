@@ -28,8 +28,11 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_rewrite.h"
 #include "catalog/pg_type.h"
+#include "catalog/toasting.h"
 #include "commands/defrem.h"
+#include "commands/event_trigger.h"
 #include "commands/tablecmds.h"
+#include "commands/tablespace.h"
 #include "commands/view.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -162,6 +165,8 @@ view_parts_define_view(RangeVar *name, List *target_list, Oid ownerid)
 	create->relation = name;
 	create->tableElts = column_definitions(target_list);
 	create->oncommit = ONCOMMIT_NOOP;
+	/* it has no storage: default_tablespace, and rights on that, are not asked */
+	create->tablespacename = get_tablespace_name(MyDatabaseTableSpace);
 	address = DefineRelation(create, RELKIND_VIEW, ownerid, NULL, NULL);
 	CommandCounterIncrement();
 	return address.objectId;
@@ -189,13 +194,6 @@ give_relation(Oid relid, Oid ownerid)
 	CommandCounterIncrement();
 }
 
-/* Returns a type as SQL. */
-static char *
-type_sql(Oid type)
-{
-	return format_type_extended(type, -1, FORMAT_TYPE_FORCE_QUALIFY);
-}
-
 /* Returns the name of the table of late rows, with its schema. */
 static char *
 late_qualified_name(const ViewCatalog *view)
@@ -204,17 +202,45 @@ late_qualified_name(const ViewCatalog *view)
 									  get_rel_name(view->late));
 }
 
+/* Gives a part that was just made, and its partitions, to the view's owner alone. */
+static void
+give_part(Oid relid, Oid ownerid)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, AccessExclusiveLock, NULL))
+		part_clear_privileges(lfirst_oid(lc));
+	give_relation(relid, ownerid);
+}
+
+/* Returns the columns of the table of late rows; types are named by oid. */
+static List *
+late_columns(const ViewCatalog *view, Oid window_type)
+{
+	TimeAxis	axis = closing_axis(window_type);
+	Oid			watermark = axis == AXIS_INTEGER ? INT8OID :
+	axis == AXIS_TIMESTAMP ? TIMESTAMPOID : TIMESTAMPTZOID;
+
+	return list_make5(makeColumnDef("late_row", get_rel_type_id(view->streamid), -1, InvalidOid),
+					  makeColumnDef("window_start", window_type, -1, InvalidOid),
+					  makeColumnDef("window_end", window_type, -1, InvalidOid),
+					  makeColumnDef("watermark", watermark, -1, InvalidOid),
+					  makeColumnDef("commit_lsn", PG_LSNOID, -1, InvalidOid));
+}
+
 /*
  * Makes the table of late rows, in the view's schema, where its owner reads
- * it.  The row is a composite value, so that it keeps its types.
+ * it.  The row is a composite value, so that it keeps its types.  It is a table
+ * of the owner's from the start, with the privileges that the owner's tables
+ * have by default, and nobody else's.
  */
 static void
 late_table_create(ViewCatalog *view, Oid window_type)
 {
 	Oid			schema = get_rel_namespace(view->viewid);
 	char	   *name = late_table_name(get_rel_name(view->viewid));
-	Oid			watermark = closing_axis(window_type) == AXIS_INTEGER ? INT8OID :
-	closing_axis(window_type) == AXIS_TIMESTAMP ? TIMESTAMPOID : TIMESTAMPTZOID;
+	CreateStmt *create = makeNode(CreateStmt);
+	ObjectAddress address;
 
 	if (OidIsValid(get_relname_relid(name, schema)))
 		ereport(ERROR,
@@ -223,16 +249,17 @@ late_table_create(ViewCatalog *view, Oid window_type)
 				 errdetail("It is to be the table of late rows of continuous view \"%s\".",
 						   get_rel_name(view->viewid)),
 				 errhint("Rename one of the two.")));
-	run_subcommands(psprintf("CREATE TABLE %s (late_row %s, window_start %s, window_end %s,"
-							 " watermark %s, commit_lsn pg_catalog.pg_lsn,"
-							 " commit_time pg_catalog.timestamptz) USING heap",
-							 quote_qualified_identifier(get_namespace_name(schema), name),
-							 type_sql(get_rel_type_id(view->streamid)), type_sql(window_type),
-							 type_sql(window_type), type_sql(watermark)));
-	view->late = get_relname_relid(name, schema);
-	if (!OidIsValid(view->late))
-		elog(ERROR, "relation \"%s\" was not created", name);
-	give_relation(view->late, view->ownerid);
+	create->relation = makeRangeVar(get_namespace_name(schema), name, -1);
+	create->tableElts = lappend(late_columns(view, window_type),
+								makeColumnDef("commit_time", TIMESTAMPTZOID, -1, InvalidOid));
+	create->oncommit = ONCOMMIT_NOOP;
+	create->accessMethod = "heap";
+	address = DefineRelation(create, RELKIND_RELATION, view->ownerid, NULL, NULL);
+	CommandCounterIncrement();
+	NewRelationCreateToastTable(address.objectId, (Datum) 0);
+	EventTriggerCollectSimpleCommand(address, InvalidObjectAddress, (Node *) create);
+	CommandCounterIncrement();
+	view->late = address.objectId;
 }
 
 /* Makes definition, storage and memory, and the table of late rows; see view_parts.h. */
@@ -259,8 +286,9 @@ view_parts_create(ViewCatalog *view, const StreamQuery *sq, const char *tablespa
 							 query_storage_columns_sql(sq)));
 	view->storage = part_oid(storage);
 	view->memory = part_oid(memory);
-	give_relation(view->storage, view->ownerid);
-	give_relation(view->memory, view->ownerid);
+	give_part(view->definition, view->ownerid);
+	give_part(view->storage, view->ownerid);
+	give_part(view->memory, view->ownerid);
 	if (closing_late_policy(&view->options) == LATE_SIDE)
 		late_table_create(view, sq->window_type);
 
@@ -332,4 +360,43 @@ view_parts_change_owner(const ViewCatalog *view)
 	if (OidIsValid(view->late))
 		give_relation(view->late, view->ownerid);
 	catalog_touch();
+}
+
+/* Runs ALTER ... SET TABLESPACE for one table or index. */
+static void
+move_relation(const char *kind, Oid relid, const char *tablespace)
+{
+	run_subcommands(psprintf("ALTER %s %s SET TABLESPACE %s", kind,
+							 quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+														get_rel_name(relid)),
+							 quote_identifier(tablespace)));
+}
+
+/* Moves a table and its indexes to a tablespace. */
+static void
+move_table(Oid relid, const char *tablespace)
+{
+	Relation	rel = table_open(relid, AccessExclusiveLock);
+	List	   *indexes = RelationGetIndexList(rel);
+	ListCell   *lc;
+
+	table_close(rel, NoLock);
+	move_relation("TABLE", relid, tablespace);
+	foreach(lc, indexes)
+		move_relation("INDEX", lfirst_oid(lc), tablespace);
+}
+
+/* Moves a view's tables; see view_parts.h. */
+void
+view_parts_move(const ViewCatalog *view, const char *tablespace)
+{
+	SystemScope scope;
+	ListCell   *lc;
+
+	system_enter(&scope, NULL);
+	foreach(lc, find_all_inheritors(view->storage, AccessExclusiveLock, NULL))
+		move_table(lfirst_oid(lc), tablespace);
+	if (OidIsValid(view->late))
+		move_table(view->late, tablespace);
+	system_leave(&scope);
 }

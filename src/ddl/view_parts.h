@@ -22,6 +22,9 @@ extern void view_parts_follow_name(const ViewCatalog *view);
 /* Gives all parts to today's owner of the view. */
 extern void view_parts_change_owner(const ViewCatalog *view);
 
+/* Moves storage and the table of late rows, with their indexes, to a tablespace. */
+extern void view_parts_move(const ViewCatalog *view, const char *tablespace);
+
 /* Makes a view without a rule, with the columns of the query's target list. */
 extern Oid	view_parts_define_view(RangeVar *name, List *target_list, Oid ownerid);
 

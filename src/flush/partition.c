@@ -35,7 +35,9 @@
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "storage/lmgr.h"
+#include "commands/tablespace.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/datetime.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
@@ -44,6 +46,7 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "catalog/part_dependency.h"
 #include "clock.h"
 #include "guc.h"
 #include "flush/flush_private.h"
@@ -395,6 +398,7 @@ create_table(PartitionMap *map, const char *name)
 	root = table_open(map->root, NoLock);
 	ownerid = root->rd_rel->relowner;
 	table_close(root, NoLock);
+	part_clear_privileges(relid);
 	ATExecChangeOwner(relid, ownerid, true, AccessExclusiveLock);
 
 	ObjectAddressSet(table, RelationRelationId, relid);
@@ -402,6 +406,22 @@ create_table(PartitionMap *map, const char *name)
 	recordDependencyOn(&table, &storage, DEPENDENCY_AUTO);
 	CommandCounterIncrement();
 	return relid;
+}
+
+/*
+ * Has tables and indexes that are made go where the storage is, whatever the
+ * database or the role says.  Returns what ends that.
+ */
+static int
+enter_tablespace(const PartitionMap *map)
+{
+	Oid			tablespace = get_rel_tablespace(map->range_parent);
+	const char *name = OidIsValid(tablespace) ? get_tablespace_name(tablespace) : "";
+	int			nestlevel = NewGUCNestLevel();
+
+	(void) set_config_option("default_tablespace", name ? name : "", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return nestlevel;
 }
 
 /*
@@ -416,11 +436,13 @@ create_partition(PartitionMap *map, int64 window)
 	int64		last;
 	char	   *name;
 	Oid			relid;
+	int			nestlevel;
 
 	partition_choose(&map->axis, window, &first, &last);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
+	nestlevel = enter_tablespace(map);
 	name = partition_name(map, first);
 	relid = create_table(map, name);
 	run_utility(psprintf("ALTER TABLE _stream_ext.%s ATTACH PARTITION _stream_ext.%s"
@@ -429,6 +451,7 @@ create_partition(PartitionMap *map, int64 window)
 						 quote_identifier(name),
 						 first == PG_INT64_MIN ? "MINVALUE" : bound_sql(map, first),
 						 last == PG_INT64_MAX ? "MAXVALUE" : bound_sql(map, last + 1)));
+	AtEOXact_GUC(false, nestlevel);
 	SPI_finish();
 
 	old = MemoryContextSwitchTo(map->context);

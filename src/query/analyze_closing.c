@@ -36,6 +36,7 @@
 
 #include "catalog/view_catalog.h"
 #include "query/analyze.h"
+#include "query/own_function.h"
 
 /* Returns the expression of a key in the inner query. */
 static Node *
@@ -180,12 +181,11 @@ is_fixed(Node *expr)
 	return expr != NULL && !contain_var_clause(expr);
 }
 
-/* Returns a call of one of our own functions; they are looked up by nobody's rights. */
+/* Returns a call of one of our own functions. */
 static Node *
 own_call(const char *name, List *args)
 {
 	Oid			types[4] = {InvalidOid};
-	oidvector  *vector;
 	ListCell   *lc;
 	int			nargs = 0;
 	Oid			funcid;
@@ -193,11 +193,7 @@ own_call(const char *name, List *args)
 	Assert(list_length(args) <= lengthof(types));
 	foreach(lc, args)
 		types[nargs++] = exprType(lfirst(lc));
-	vector = buildoidvector(types, nargs);
-	funcid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum(name),
-							 PointerGetDatum(vector), ObjectIdGetDatum(catalog_schema_oid()));
-	if (!OidIsValid(funcid))
-		elog(ERROR, "function %s is missing", name);
+	funcid = own_function(name, nargs, types);
 	return (Node *) makeFuncExpr(funcid, get_func_rettype(funcid), copyObject(args), InvalidOid,
 								 DEFAULT_COLLATION_OID, COERCE_EXPLICIT_CALL);
 }

@@ -20,13 +20,13 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
-#include "parser/parse_func.h"
 #include "parser/parsetree.h"
 #include "utils/date.h"
 #include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "query/analyze.h"
+#include "query/own_function.h"
 #include "window/window.h"
 
 /* The arguments of hop(), each constant; NULL where it was not given. */
@@ -246,18 +246,6 @@ take_shape(const FuncExpr *call, Oid axis, ViewPanes *panes)
 		(panes->size - 1) / panes->slide < WINDOW_MAX_PER_VALUE;
 }
 
-/* Returns the function of panes for these arguments of hop(); invalid if there is none. */
-static Oid
-find_pane_function(Oid hop)
-{
-	Oid		   *types;
-	int			ntypes;
-
-	(void) get_func_signature(hop, &types, &ntypes);
-	return LookupFuncName(list_make2(makeString("_stream_ext"), makeString("hop_pane")),
-						  ntypes, types, true);
-}
-
 /* Replaces hop() by panes where that gives the same; see analyze.h. */
 Query *
 analyze_panes(const StreamQuery *sq, const Query *inner, ViewPanes *panes)
@@ -268,7 +256,6 @@ analyze_panes(const StreamQuery *sq, const Query *inner, ViewPanes *panes)
 	FuncExpr   *call;
 	Oid		   *types;
 	int			ntypes;
-	Oid			function;
 
 	memset(panes, 0, sizeof(*panes));
 	if (varno == 0)
@@ -282,12 +269,11 @@ analyze_panes(const StreamQuery *sq, const Query *inner, ViewPanes *panes)
 	call = (FuncExpr *) linitial_node(RangeTblFunction,
 									  rt_fetch(varno, result->rtable)->functions)->funcexpr;
 	(void) get_func_signature(call->funcid, &types, &ntypes);
-	function = find_pane_function(call->funcid);
-	if (!OidIsValid(function) || !take_shape(call, types[0], panes))
+	if (!take_shape(call, types[0], panes))
 	{
 		panes->slide = 0;
 		return NULL;
 	}
-	call->funcid = function;
+	call->funcid = own_function("hop_pane", ntypes, types);
 	return result;
 }

@@ -29,6 +29,7 @@
 
 #include "catalog/view_catalog.h"
 #include "query/analyze.h"
+#include "query/own_function.h"
 #include "window/window_session.h"
 
 /* Columns of session(), and those that session_row() has beside them. */
@@ -115,22 +116,13 @@ session_time_type(Oid funcid)
 	return types[0];
 }
 
-/*
- * Returns the function that stands for session() in the inner query; the
- * owner of a view need not have rights in our schema.
- */
+/* Returns the function that stands for session() in the inner query. */
 static Oid
 row_function(Oid time_type, Oid gap_type)
 {
 	Oid			types[] = {time_type, gap_type};
-	oidvector  *vector = buildoidvector(types, lengthof(types));
-	Oid			funcid = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
-										 CStringGetDatum("session_row"), PointerGetDatum(vector),
-										 ObjectIdGetDatum(catalog_schema_oid()));
 
-	if (!OidIsValid(funcid))
-		elog(ERROR, "function session_row is missing");
-	return funcid;
+	return own_function("session_row", lengthof(types), types);
 }
 
 /* Fills in what is known from the call itself. */

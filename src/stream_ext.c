@@ -22,6 +22,7 @@
 #include "memory_scan/closed_until.h"
 #include "memory_scan/freshness.h"
 #include "shared/control.h"
+#include "shared/recovery_slot.h"
 #include "stream_am/stream_am.h"
 #include "worker/worker.h"
 #include "state/generation.h"
@@ -82,6 +83,8 @@ _PG_init(void)
 	freshness_init();
 	closed_until_init();
 	launcher_register();
+	wal_keeper_register();
+	recovery_slot_init();
 
 	ddl_init();
 }

@@ -33,6 +33,8 @@
 #include "utils/memutils.h"
 
 #include "fault_point.h"
+#include "shared/kept_segments.h"
+#include "shared/recovery_slot.h"
 #include "shared/slot.h"
 
 #define SLOT_PREFIX "stream_ext_"
@@ -97,9 +99,8 @@ slot_check_requirements(void)
 				 errhint("Create the first stream from an ordinary session.")));
 }
 
-/* Raises an error of ours if every slot is taken, because the server's does not say what for. */
-static void
-slot_check_room(void)
+bool
+slot_is_free(void)
 {
 	bool		room = false;
 
@@ -107,8 +108,14 @@ slot_check_room(void)
 	for (int i = 0; i < max_replication_slots && !room; i++)
 		room = !ReplicationSlotCtl->replication_slots[i].in_use;
 	LWLockRelease(ReplicationSlotControlLock);
+	return room;
+}
 
-	if (!room)
+/* Raises an error of ours if every slot is taken, because the server's does not say what for. */
+static void
+slot_check_room(void)
+{
+	if (!slot_is_free())
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 				 errmsg("all replication slots are in use, but this database needs one for its streams"),
@@ -116,7 +123,26 @@ slot_check_room(void)
 }
 
 /*
- * Makes the slot and reserves WAL from the last checkpoint on.
+ * Lets the acquired slot begin where the one of a recovery does, which keeps
+ * that WAL until it is dropped.
+ */
+static void
+slot_take_over_recovery(void)
+{
+	ReplicationSlot *slot = MyReplicationSlot;
+	XLogRecPtr	restart_lsn;
+
+	if (!recovery_slot_exists(&restart_lsn))
+		return;
+	SpinLockAcquire(&slot->mutex);
+	slot->data.restart_lsn = Min(slot->data.restart_lsn, restart_lsn);
+	SpinLockRelease(&slot->mutex);
+	ReplicationSlotsComputeRequiredLSN();
+}
+
+/*
+ * Makes the slot and reserves WAL from the last checkpoint on; all of it gets
+ * second names at once, because a backup may begin as soon as there is a view.
  * Caller holds: the slot lock of the database.
  */
 static void
@@ -129,7 +155,9 @@ slot_create(const char *name)
 	{
 		ReplicationSlotReserveWal();
 		FAULT_POINT("slot-reserved");
+		slot_take_over_recovery();
 		ReplicationSlotPersist();
+		kept_segments_add(MyReplicationSlot->data.restart_lsn, GetXLogInsertRecPtr());
 	}
 	PG_CATCH();
 	{
@@ -270,9 +298,46 @@ slot_drop_nowait(const char *name)
 }
 
 /*
+ * Returns the smallest position of our slots, taking one to be somewhere else
+ * than it is; invalid if there is none that keeps WAL.
+ */
+static XLogRecPtr
+slot_minimum_if(const ReplicationSlot *moved, XLogRecPtr restart_lsn)
+{
+	XLogRecPtr	minimum = InvalidXLogRecPtr;
+
+	LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
+	for (int i = 0; i < max_replication_slots; i++)
+	{
+		ReplicationSlot *slot = &ReplicationSlotCtl->replication_slots[i];
+		XLogRecPtr	lsn;
+
+		if (!slot->in_use || !SlotIsPhysical(slot) ||
+			(!OidIsValid(slot_parse_name(NameStr(slot->data.name))) &&
+			 strcmp(NameStr(slot->data.name), RECOVERY_SLOT_NAME) != 0))
+			continue;
+		SpinLockAcquire(&slot->mutex);
+		lsn = (slot == moved) ? restart_lsn : slot->data.restart_lsn;
+		SpinLockRelease(&slot->mutex);
+		if (!XLogRecPtrIsInvalid(lsn) && (XLogRecPtrIsInvalid(minimum) || lsn < minimum))
+			minimum = lsn;
+	}
+	LWLockRelease(ReplicationSlotControlLock);
+	return minimum;
+}
+
+XLogRecPtr
+slot_minimum(void)
+{
+	return slot_minimum_if(NULL, InvalidXLogRecPtr);
+}
+
+/*
  * Moves the acquired slot and writes it to disk; only after that the server
  * is told that it may remove older WAL, so that the slot on disk never names
- * WAL that is gone.  Returns false if the slot has been invalidated.
+ * WAL that is gone.  Second names go before: a segment that is recycled is
+ * overwritten under each of its names.  Returns false if the slot has been
+ * invalidated.
  */
 static bool
 slot_move(XLogRecPtr restart_lsn)
@@ -281,6 +346,8 @@ slot_move(XLogRecPtr restart_lsn)
 	bool		invalidated;
 	bool		forward;
 
+	if (slot->data.restart_lsn < restart_lsn)
+		kept_segments_release(slot_minimum_if(slot, restart_lsn));
 	SpinLockAcquire(&slot->mutex);
 	invalidated = compat_slot_is_invalidated(slot);
 	forward = !invalidated && slot->data.restart_lsn < restart_lsn;
@@ -327,16 +394,41 @@ slot_advance(Oid dbid, XLogRecPtr restart_lsn)
 }
 
 void
+slot_reach_back(Oid dbid, XLogRecPtr restart_lsn)
+{
+	NameData	name;
+	ReplicationSlot *slot;
+
+	slot_name(dbid, &name);
+	LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
+	slot = SearchNamedReplicationSlot(NameStr(name), false);
+	if (slot != NULL)
+	{
+		SpinLockAcquire(&slot->mutex);
+		if (!compat_slot_is_invalidated(slot) && slot->data.restart_lsn > restart_lsn)
+			slot->data.restart_lsn = restart_lsn;
+		SpinLockRelease(&slot->mutex);
+	}
+	LWLockRelease(ReplicationSlotControlLock);
+	ReplicationSlotsComputeRequiredLSN();
+}
+
+void
+slot_drop_named(const char *name)
+{
+	Assert(MyReplicationSlot == NULL);
+
+	if (max_replication_slots > 0)
+		(void) slot_try(slot_drop_nowait, name);
+}
+
+void
 slot_drop(Oid dbid)
 {
 	NameData	name;
 
-	Assert(MyReplicationSlot == NULL);
-
-	if (max_replication_slots == 0)
-		return;
 	slot_name(dbid, &name);
-	(void) slot_try(slot_drop_nowait, NameStr(name));
+	slot_drop_named(NameStr(name));
 }
 
 bool

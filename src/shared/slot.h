@@ -43,8 +43,21 @@ extern bool slot_exists(Oid dbid, bool *invalidated, XLogRecPtr *restart_lsn);
  */
 extern bool slot_advance(Oid dbid, XLogRecPtr restart_lsn);
 
+/*
+ * Moves it back if it is newer, so that second names of older WAL stay.
+ * Requires: the slot's lock (slot_ensure).
+ */
+extern void slot_reach_back(Oid dbid, XLogRecPtr restart_lsn);
+
 /* Drops the slot if it is there and nobody has it.  Needs no transaction. */
 extern void slot_drop(Oid dbid);
+extern void slot_drop_named(const char *name);
+
+/* Returns whether another slot can be made. */
+extern bool slot_is_free(void);
+
+/* Returns from where on our slots keep WAL, invalid if they do not. */
+extern XLogRecPtr slot_minimum(void);
 
 /*
  * Makes sure that no open transaction relies on the slot, and that none can

@@ -16,6 +16,8 @@ static const char *const wait_event_names[] = {
 	[STAT_WAIT_DATABASE_HOLD] = "StreamDatabaseHold",
 	[STAT_WAIT_WORKER_MAIN] = "StreamWorkerMain",
 	[STAT_WAIT_LAUNCHER_MAIN] = "StreamLauncherMain",
+	[STAT_WAIT_KEEPER_MAIN] = "StreamKeeperMain",
+	[STAT_WAIT_RESTORE] = "StreamRestore",
 };
 
 /* Returns the wait event's number, asking the server for it at first use. */

@@ -17,7 +17,9 @@ typedef enum StatWaitEvent
 	STAT_WAIT_DATABASE_HOLD,	/* DDL on the database, for its worker to
 								 * leave */
 	STAT_WAIT_WORKER_MAIN,		/* a stream worker, for something to do */
-	STAT_WAIT_LAUNCHER_MAIN
+	STAT_WAIT_LAUNCHER_MAIN,
+	STAT_WAIT_KEEPER_MAIN,		/* who keeps WAL, for more of it */
+	STAT_WAIT_RESTORE			/* stream_resume(), for WAL from an archive */
 } StatWaitEvent;
 
 /* Returns the number to wait with. */

@@ -14,10 +14,14 @@
  * Memory: XLogReader allocates in CurrentMemoryContext whenever it needs
  * more, so every call runs in the reader's own context.  Its buffer never
  * shrinks; after a huge record it is made anew.
+ * A segment that is not in pg_wal may have a second name (shared/kept_segments.h),
+ * after a backup was restored.
+ *
  * Failure: a removed segment raises ERRCODE_STREAM_WAL_GONE.  The server
  * recycles segments by renaming them, so one that was open may come to hold
  * newer WAL: every page is followed by a look at what has been removed, as
- * walsender.c does.
+ * walsender.c does.  A file with a second name only that does not hold what it should was
+ * overwritten, or copied before it was full: that is WAL gone as well.
  */
 #include "postgres.h"
 
@@ -31,6 +35,7 @@
 #include "storage/fd.h"
 #include "utils/memutils.h"
 
+#include "shared/kept_segments.h"
 #include "wal/wal_reader.h"
 
 /* A record buffer larger than this is given back after use. */
@@ -44,6 +49,7 @@ struct WalReader
 	bool		located;		/* state stands at a record boundary */
 	XLogRecPtr	available;		/* WAL on disk, as last asked */
 	XLogRecPtr	wanted;			/* the page callback needed WAL up to here */
+	bool		kept;			/* the open segment has a second name only */
 };
 
 /* Returns true if WAL up to lsn is on disk; asks the server only if it was not before. */
@@ -72,10 +78,18 @@ wal_reader_raise_gone(XLogSegNo segno)
 static void
 wal_reader_open_segment_cb(XLogReaderState *state, XLogSegNo segno, TimeLineID *tli)
 {
+	WalReader  *reader = state->private_data;
 	char		path[MAXPGPATH];
 
+	reader->kept = false;
 	XLogFilePath(path, *tli, segno, state->segcxt.ws_segsize);
 	state->seg.ws_file = BasicOpenFile(path, O_RDONLY | PG_BINARY);
+	if (state->seg.ws_file < 0 && errno == ENOENT)
+	{
+		reader->kept = true;
+		kept_segments_path(path, *tli, segno);
+		state->seg.ws_file = BasicOpenFile(path, O_RDONLY | PG_BINARY);
+	}
 	if (state->seg.ws_file >= 0)
 		return;
 	if (errno == ENOENT)
@@ -102,7 +116,7 @@ wal_reader_read_page_cb(XLogReaderState *state, XLogRecPtr page, int length,
 	count = read_local_xlog_page(state, page, length, record, buffer);
 
 	XLByteToSeg(page, segno, wal_segment_size);
-	if (segno <= XLogGetLastRemovedSegno())
+	if (segno <= XLogGetLastRemovedSegno() && !reader->kept)
 		wal_reader_raise_gone(segno);
 	return count;
 }
@@ -167,8 +181,10 @@ wal_reader_start(WalReader *reader, XLogRecPtr lsn)
 
 /* Raises the error for WAL that cannot be understood. */
 static void
-wal_reader_raise_broken(XLogRecPtr lsn, const char *message)
+wal_reader_raise_broken(WalReader *reader, XLogRecPtr lsn, const char *message)
 {
+	if (reader->kept)
+		wal_reader_raise_gone(lsn / wal_segment_size);
 	ereport(ERROR,
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("could not read WAL at %X/%X: %s", LSN_FORMAT_ARGS(lsn),
@@ -202,7 +218,7 @@ wal_reader_locate(WalReader *reader)
 	if (XLogRecPtrIsInvalid(found))
 	{
 		if (XLogRecPtrIsInvalid(reader->wanted))
-			wal_reader_raise_broken(reader->position, NULL);
+			wal_reader_raise_broken(reader, reader->position, NULL);
 		return false;
 	}
 	Assert(found >= reader->position);
@@ -225,7 +241,7 @@ wal_reader_advance(WalReader *reader)
 	if (XLogReadRecord(reader->state, &message) == NULL)
 	{
 		if (message != NULL || XLogRecPtrIsInvalid(reader->wanted))
-			wal_reader_raise_broken(reader->state->EndRecPtr, message);
+			wal_reader_raise_broken(reader, reader->state->EndRecPtr, message);
 		return false;
 	}
 	return true;
@@ -271,7 +287,7 @@ wal_reader_read_at(WalReader *reader, XLogRecPtr lsn)
 	XLogBeginRead(reader->state, lsn);
 	reader->located = true;
 	if (!wal_reader_advance(reader))
-		wal_reader_raise_broken(lsn, "unexpected end of WAL");
+		wal_reader_raise_broken(reader, lsn, "unexpected end of WAL");
 	MemoryContextSwitchTo(old);
 
 	reader->position = reader->state->EndRecPtr;

@@ -2,7 +2,7 @@
  * launcher.c - finds the databases that have streams, and keeps a worker in each.
  *
  * A database has streams if it has a slot: whoever first needs it makes it
- * (doc/decisions/0004), and it survives everything.  So nothing needs to be configured
+ * (doc/decisions/0004), and it survives everything but a restore (after_recovery.c).  So nothing needs to be configured
  * and no database is ever scanned.  Slots of databases that are gone (DROP
  * DATABASE leaves physical slots) are dropped here, and places in shared
  * memory of databases without a slot are freed.
@@ -308,6 +308,41 @@ launcher_tend(Oid dbid)
 	return LAUNCHER_IDLE_MS;
 }
 
+/*
+ * After a restore or a promotion: looks at the next database that may have
+ * streams, by starting a worker there, which leaves if it has none.  Returns
+ * the database, which is not one of dbids, or invalid.
+ */
+static Oid
+launcher_look_after_recovery(const List *dbids)
+{
+	Oid			dbid = after_recovery_database();
+	LauncherEntry *entry;
+	DatabaseControl *db;
+
+	if (!OidIsValid(dbid))
+		return InvalidOid;
+	if (list_member_oid(dbids, dbid))
+	{
+		after_recovery_looked_at(dbid);
+		control_wake_launcher();
+		return InvalidOid;
+	}
+	entry = launcher_entry(dbid);
+	db = control_database(dbid, true);
+	if (entry->handle == NULL)
+	{
+		if (db != NULL)
+			launcher_start_worker(entry);
+		return dbid;
+	}
+	if (db == NULL || launcher_worker_alive(entry, db))
+		return dbid;
+	after_recovery_looked_at(dbid);
+	control_wake_launcher();
+	return InvalidOid;
+}
+
 /* At exit: nobody wakes the launcher any more. */
 static void
 launcher_exit_cb(int code, Datum arg)
@@ -330,10 +365,14 @@ stream_ext_launcher_main(Datum arg)
 	{
 		List	   *dbids = launcher_find_databases();
 		long		wait_ms = LAUNCHER_IDLE_MS;
+		Oid			other;
 		ListCell   *lc;
 
 		foreach(lc, dbids)
 			wait_ms = Min(wait_ms, launcher_tend(lfirst_oid(lc)));
+		other = launcher_look_after_recovery(dbids);
+		if (OidIsValid(other))
+			dbids = lappend_oid(dbids, other);	/* remembered, not tended */
 		launcher_forget_entries(dbids);
 		list_free(dbids);
 		launcher_sweep_places();

@@ -14,6 +14,8 @@
  *   view_lag.c        when a view is too far behind, and for whom that matters
  *   retained_wal.c    position of the slot, views left too far behind
  *   retention_schedule.c  when partitions are looked for that have expired
+ *   wal_keeper.c      gives WAL second names as it is written
+ *   after_recovery.c  databases that may have streams after a restore
  *   places.c          places in shared memory of streams that are gone
  *
  * Below it: apply/, what one run does to one view; session/, open sessions.
@@ -151,7 +153,12 @@ extern void retained_wal_update(StreamWorker *worker, bool now);
 /* places.c: frees places of streams that are no more, now and then.  Requires: no transaction. */
 extern void places_look_after(Oid dbid);
 
-/* launcher.c, stream_worker.c */
+/* launcher.c, wal_keeper.c */
 extern void launcher_register(void);
+extern void wal_keeper_register(void);
+
+/* after_recovery.c: the database to be looked at next, or invalid */
+extern Oid	after_recovery_database(void);
+extern void after_recovery_looked_at(Oid dbid);
 
 #endif							/* STREAM_EXT_WORKER_H */

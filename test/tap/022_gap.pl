@@ -38,6 +38,13 @@ sub write_wal
 	return;
 }
 
+# The segments' second names would do for the views: takes them away as well.
+sub lose_names
+{
+	unlink glob($node->data_dir . '/pg_stream/wal/*');
+	return;
+}
+
 sub state { return $node->safe_psql('postgres', q{SELECT state FROM pg_stat_stream_view WHERE viewname = 'v'}); }
 
 # --- the worker does not answer, the slot is invalidated -----------------------------------
@@ -46,6 +53,7 @@ kill 'STOP', $worker;
 $node->safe_psql('postgres', 'INSERT INTO s SELECT 3 FROM generate_series(1, 10)');
 write_wal();
 is($node->safe_psql('postgres', q{SELECT wal_status FROM pg_replication_slots}), 'lost', 'the slot is invalidated');
+lose_names();
 kill 'CONT', $worker;
 
 wait_until($node, q{SELECT state = 'gap' FROM pg_stat_stream_view});
@@ -69,6 +77,7 @@ kill 'STOP', $worker;
 $node->safe_psql('postgres', 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots');
 $node->safe_psql('postgres', 'INSERT INTO s VALUES (5)');
 write_wal();
+lose_names();
 kill 'CONT', $worker;
 wait_until($node, q{SELECT state = 'gap' FROM pg_stat_stream_view});
 pass('dropping the slot makes a gap, too');
@@ -90,6 +99,7 @@ $node->safe_psql('postgres', "SELECT stream_flush('w'); INSERT INTO s VALUES (9)
 kill 'STOP', worker_pid($node);
 $node->safe_psql('postgres', "SELECT stream_resume('v')");
 $node->stop('immediate');
+lose_names();
 $node->start;
 wait_until($node, q{SELECT state = 'gap' FROM pg_stat_stream_view WHERE viewname = 'v'});
 pass('the one goes into state gap');

@@ -72,7 +72,7 @@ check-user:
 UNIT_LAYERS = batch window
 UNIT_SOURCES = $(wildcard $(addsuffix /*.c,$(addprefix src/,$(UNIT_LAYERS))) src/aggregate/kernel*.c \
 	src/aggregate/linreg_state.c src/stat/latency.c) \
-	src/flush/partition_cell.c src/flush/tid_cache.c
+	src/flush/partition_cell.c src/flush/tid_cache.c src/shared/byte_ring.c
 UNIT_TESTS = $(sort $(wildcard test/unit/*_test.c))
 UNIT_PROGRAMS = $(patsubst test/unit/%.c,$(UNIT_OUT)/%,$(UNIT_TESTS))
 UNIT_CFLAGS = -std=gnu99 -g -O1 -Wall -Wno-sign-compare -ffunction-sections -fdata-sections \

@@ -16,6 +16,7 @@
 int			guc_apply_timeout_ms = 60000;
 int			guc_batch_size_kb = 32;
 int			guc_clock_offset_s = 0;
+int			guc_commit_ring_kb = 4096;
 int			guc_dead_letter_limit = 100000;
 int			guc_flush_interval_ms = 10000;
 int			guc_flush_wal_mb = 256;
@@ -67,6 +68,10 @@ static const IntSetting int_settings[] = {
 		"Shifts the clock that retention and event time see.",
 		"For tests.",
 	&guc_clock_offset_s, INT_MIN, INT_MAX, PGC_SUSET, GUC_UNIT_S | GUC_NOT_IN_SAMPLE},
+	{"stream_ext.commit_ring",
+		"Shared memory in which the stream reader lists commits for the stream workers.",
+		"A worker that falls behind what it holds reads WAL by itself.",
+	&guc_commit_ring_kb, 64, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_KB},
 	{"stream_ext.dead_letter_limit",
 		"Number of dead letters kept for each view.",
 		"Further ones are only counted.",

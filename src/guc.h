@@ -15,6 +15,7 @@ typedef enum ReadFreshness
 extern int	guc_apply_timeout_ms;	/* one run of one view, 0 = none */
 extern int	guc_batch_size_kb;	/* columnar batch written as one record */
 extern int	guc_clock_offset_s; /* tests only */
+extern int	guc_commit_ring_kb; /* postmaster, entries of commits */
 extern int	guc_dead_letter_limit;	/* dead letters kept per view */
 extern int	guc_flush_interval_ms;	/* memory to storage at least this often */
 extern int	guc_flush_wal_mb;	/* flush when this much WAL is retained */

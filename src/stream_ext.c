@@ -21,6 +21,8 @@
 #include "guc.h"
 #include "memory_scan/closed_until.h"
 #include "memory_scan/freshness.h"
+#include "reader/reader.h"
+#include "shared/commit_ring.h"
 #include "shared/control.h"
 #include "shared/recovery_slot.h"
 #include "stream_am/stream_am.h"
@@ -42,6 +44,7 @@ stream_ext_shmem_request(void)
 		prev_shmem_request_hook();
 
 	RequestAddinShmemSpace(control_shmem_size());
+	RequestAddinShmemSpace(commit_ring_shmem_size());
 	RequestAddinShmemSpace(generation_shmem_size());
 #ifdef STREAM_EXT_FAULTS
 	RequestAddinShmemSpace(fault_point_shmem_size());
@@ -57,6 +60,7 @@ stream_ext_shmem_startup(void)
 
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	control_shmem_init();
+	commit_ring_shmem_init();
 	generation_shmem_init();
 #ifdef STREAM_EXT_FAULTS
 	fault_point_shmem_init();
@@ -85,6 +89,7 @@ _PG_init(void)
 	launcher_register();
 	wal_keeper_register();
 	recovery_slot_init();
+	reader_register();
 
 	ddl_init();
 }

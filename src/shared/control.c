@@ -22,6 +22,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "guc.h"
+#include "shared/commit_ring.h"
 #include "shared/control.h"
 #include "shared/slot.h"
 
@@ -400,6 +401,7 @@ control_notify_commit(DatabaseControl *db, XLogRecPtr commit_end)
 	 */
 	if (pg_atomic_read_u32(&db->worker_sleeping) != 0)
 		control_wake_worker(db);
+	commit_ring_wake_if_sleeping();
 }
 
 /* Wakes everybody who waits for positions to move. */

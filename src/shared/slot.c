@@ -490,3 +490,29 @@ slot_list_databases(void)
 
 	return result;
 }
+
+XLogRecPtr
+slot_oldest_lsn(void)
+{
+	XLogRecPtr	oldest = InvalidXLogRecPtr;
+
+	if (max_replication_slots == 0)
+		return InvalidXLogRecPtr;
+
+	LWLockAcquire(ReplicationSlotControlLock, LW_SHARED);
+	for (int i = 0; i < max_replication_slots; i++)
+	{
+		ReplicationSlot *slot = &ReplicationSlotCtl->replication_slots[i];
+		XLogRecPtr	lsn;
+
+		if (!slot->in_use || !OidIsValid(slot_parse_name(NameStr(slot->data.name))))
+			continue;
+		SpinLockAcquire(&slot->mutex);
+		lsn = compat_slot_is_invalidated(slot) ? InvalidXLogRecPtr : slot->data.restart_lsn;
+		SpinLockRelease(&slot->mutex);
+		if (!XLogRecPtrIsInvalid(lsn) && (XLogRecPtrIsInvalid(oldest) || lsn < oldest))
+			oldest = lsn;
+	}
+	LWLockRelease(ReplicationSlotControlLock);
+	return oldest;
+}

@@ -69,6 +69,9 @@ extern void slot_unlock(Oid dbid);
 /* Drops it, unless an open transaction relies on the slot: then returns false. */
 extern bool slot_drop_unused(Oid dbid);
 
+/* The oldest position that any slot of ours keeps, or invalid. */
+extern XLogRecPtr slot_oldest_lsn(void);
+
 /* Returns the database oids of all our slots. */
 extern List *slot_list_databases(void);
 

@@ -15,6 +15,7 @@ static const char *const wait_event_names[] = {
 	[STAT_WAIT_BACK_PRESSURE] = "StreamBackPressure",
 	[STAT_WAIT_DATABASE_HOLD] = "StreamDatabaseHold",
 	[STAT_WAIT_WORKER_MAIN] = "StreamWorkerMain",
+	[STAT_WAIT_READER_MAIN] = "StreamReaderMain",
 	[STAT_WAIT_LAUNCHER_MAIN] = "StreamLauncherMain",
 	[STAT_WAIT_KEEPER_MAIN] = "StreamKeeperMain",
 	[STAT_WAIT_RESTORE] = "StreamRestore",

@@ -6,8 +6,9 @@
  * record those that were rolled back with it.  So every xid is a bag of its
  * own, and nobody needs to know who is whose parent before the end.
  *
- * Bags stand in the order of their first batch, so that the oldest place in
- * WAL that is still needed is that of the first bag.
+ * The bags of a database stand in the order of their first batch, so that the
+ * oldest place in WAL that it still needs is that of its first bag: nobody's
+ * open transaction holds back another database.
  *
  * xids are 32 bits wide here, as in WAL.  That is unambiguous: a bag lives as
  * long as its transaction, or, after a crash, until the next
@@ -18,7 +19,8 @@
  * Memory: batch data lies in the assembler's context, chunk by chunk.  Over
  * the limit the data of the largest bags is dropped (of all that are at or
  * above the average, so that the work stays linear); from then on such a bag
- * keeps places in WAL only, 40 bytes a batch.
+ * keeps places in WAL only, 40 bytes a batch.  With a limit of batches it
+ * keeps the first so many, and that there were more.
  */
 #include "postgres.h"
 
@@ -31,31 +33,43 @@
 
 #include "wal/assembler.h"
 
+/* The open bags of one database. */
+typedef struct BagList
+{
+	slist_node	node;			/* in Assembler.lists */
+	Oid			dbid;			/* of the last bag that was here */
+	dlist_head	bags;			/* by LSN of the first batch */
+} BagList;
+
 /* What one xid has written so far. */
 typedef struct Bag
 {
 	TransactionId xid;			/* hash key */
-	dlist_node	node;			/* in Assembler.bags */
+	dlist_node	node;			/* in its list */
+	BagList    *list;
 	FeedBatch  *batches;		/* in WAL order */
 	int			nbatches;
 	int			capacity;
 	Size		memory;			/* bytes of data held */
 	bool		spilled;		/* holds no data and will not */
+	bool		truncated;		/* there were more batches */
 } Bag;
 
 struct Assembler
 {
 	MemoryContext context;
 	HTAB	   *table;			/* of Bag, by xid */
-	dlist_head	bags;			/* by LSN of the first batch */
+	slist_head	lists;			/* BagList; empty ones are used again */
+	int			nbags;
 	Size		memory;			/* of all bags */
 	Size		memory_limit;
+	uint32		max_batches;	/* of one bag, 0 = no limit */
 	feed_abort_cb on_abort;
 	void	   *on_abort_arg;
 };
 
 Assembler *
-assembler_create(Size memory_limit, MemoryContext parent)
+assembler_create(Size memory_limit, uint32 max_batches, MemoryContext parent)
 {
 	MemoryContext context = AllocSetContextCreate(parent, "stream_ext assembler",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -69,26 +83,52 @@ assembler_create(Size memory_limit, MemoryContext parent)
 	assembler->context = context;
 	assembler->table = hash_create("stream_ext open transactions", 128, &ctl,
 								   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	dlist_init(&assembler->bags);
+	slist_init(&assembler->lists);
 	assembler->memory_limit = memory_limit;
+	assembler->max_batches = max_batches;
 	return assembler;
 }
 
-/* Returns the bag of xid, a new one at the end of the list if there is none. */
-static Bag *
-assembler_bag(Assembler *assembler, TransactionId xid)
+/* Returns the list of a database's bags; one that is empty may be another's. */
+static BagList *
+assembler_list(Assembler *assembler, Oid dbid)
 {
+	BagList    *unused = NULL;
+	slist_iter	iter;
+
+	slist_foreach(iter, &assembler->lists)
+	{
+		BagList    *list = slist_container(BagList, node, iter.cur);
+
+		if (list->dbid == dbid)
+			return list;
+		if (dlist_is_empty(&list->bags))
+			unused = list;
+	}
+	if (unused == NULL)
+	{
+		unused = MemoryContextAllocZero(assembler->context, sizeof(BagList));
+		dlist_init(&unused->bags);
+		slist_push_head(&assembler->lists, &unused->node);
+	}
+	unused->dbid = dbid;
+	return unused;
+}
+
+/* Returns the bag of xid, a new one at the end of its list if there is none. */
+static Bag *
+assembler_bag(Assembler *assembler, TransactionId xid, Oid dbid)
+{
+	BagList    *list = assembler_list(assembler, dbid);
 	bool		found;
 	Bag		   *bag = hash_search(assembler->table, &xid, HASH_ENTER, &found);
 
 	if (!found)
 	{
-		bag->batches = NULL;
-		bag->nbatches = 0;
-		bag->capacity = 0;
-		bag->memory = 0;
-		bag->spilled = false;
-		dlist_push_tail(&assembler->bags, &bag->node);
+		memset((char *) bag + sizeof(bag->xid), 0, sizeof(Bag) - sizeof(bag->xid));
+		bag->list = list;
+		dlist_push_tail(&list->bags, &bag->node);
+		assembler->nbags++;
 	}
 	return bag;
 }
@@ -125,6 +165,20 @@ assembler_spill(Assembler *assembler, Bag *bag)
 	bag->spilled = true;
 }
 
+/* Returns how many bags hold data. */
+static Size
+assembler_count_holders(Assembler *assembler)
+{
+	Size		holders = 0;
+	HASH_SEQ_STATUS scan;
+	Bag		   *bag;
+
+	hash_seq_init(&scan, assembler->table);
+	while ((bag = hash_seq_search(&scan)) != NULL)
+		holders += bag->memory > 0;
+	return holders;
+}
+
 /* Spills bags at or above the average until the data fits again, with some air. */
 static void
 assembler_enforce_limit(Assembler *assembler)
@@ -134,19 +188,13 @@ assembler_enforce_limit(Assembler *assembler)
 
 	while (assembler->memory > assembler->memory_limit / 4 * 3)
 	{
-		Size		holders = 0;
-		Size		average;
-		dlist_iter	iter;
+		Size		average = assembler->memory / assembler_count_holders(assembler);
+		HASH_SEQ_STATUS scan;
+		Bag		   *bag;
 
-		dlist_foreach(iter, &assembler->bags)
-			holders += dlist_container(Bag, node, iter.cur)->memory > 0;
-		Assert(holders > 0);
-		average = assembler->memory / holders;
-
-		dlist_foreach(iter, &assembler->bags)
+		hash_seq_init(&scan, assembler->table);
+		while ((bag = hash_seq_search(&scan)) != NULL)
 		{
-			Bag		   *bag = dlist_container(Bag, node, iter.cur);
-
 			if (bag->memory > 0 && bag->memory >= average)
 				assembler_spill(assembler, bag);
 		}
@@ -156,11 +204,18 @@ assembler_enforce_limit(Assembler *assembler)
 void
 assembler_add(Assembler *assembler, const BatchInfo *info, XLogRecPtr lsn, const char *data)
 {
-	Bag		   *bag = assembler_bag(assembler, info->xid);
+	Bag		   *bag = assembler_bag(assembler, info->xid, info->dbid);
 	FeedBatch  *batch;
 
 	Assert(TransactionIdIsNormal(info->xid));
+	Assert(bag->list->dbid == info->dbid);
 	Assert(bag->nbatches == 0 || bag->batches[bag->nbatches - 1].lsn < lsn);
+
+	if (assembler->max_batches > 0 && bag->nbatches >= assembler->max_batches)
+	{
+		bag->truncated = true;
+		return;
+	}
 
 	/* A batch that cannot fit would only push the others out. */
 	if (info->length > assembler->memory_limit)
@@ -192,6 +247,7 @@ assembler_remove(Assembler *assembler, Bag *bag)
 	Assert(bag->memory <= assembler->memory);
 
 	assembler->memory -= bag->memory;
+	assembler->nbags--;
 	dlist_delete(&bag->node);
 	if (hash_search(assembler->table, &bag->xid, HASH_REMOVE, NULL) == NULL)
 		elog(ERROR, "hash table of open transactions is corrupted");
@@ -267,6 +323,8 @@ assembler_commit(Assembler *assembler, TransactionId xid,
 			continue;
 		if (txn == NULL)
 			txn = MemoryContextAllocZero(assembler->context, sizeof(FeedTransaction));
+		txn->dbid = bag->list->dbid;
+		txn->truncated |= bag->truncated;
 		transaction_append(txn, bag, &capacity);
 		assembler_remove(assembler, bag);
 		nbags++;
@@ -298,8 +356,7 @@ assembler_discard(Assembler *assembler, Bag *bag)
 	for (int i = 0; i < bag->nbatches; i++)
 	{
 		if (assembler->on_abort)
-			assembler->on_abort(bag->batches[i].relid, bag->batches[i].nrows,
-								assembler->on_abort_arg);
+			assembler->on_abort(bag->list->dbid, &bag->batches[i], assembler->on_abort_arg);
 		if (bag->batches[i].data != NULL)
 			pfree(bag->batches[i].data);
 	}
@@ -324,12 +381,13 @@ assembler_abort(Assembler *assembler, TransactionId xid,
 void
 assembler_abort_before(Assembler *assembler, TransactionId oldest_running)
 {
-	dlist_mutable_iter iter;
+	HASH_SEQ_STATUS scan;
+	Bag		   *bag;
 
-	dlist_foreach_modify(iter, &assembler->bags)
+	hash_seq_init(&scan, assembler->table);
+	while ((bag = hash_seq_search(&scan)) != NULL)
 	{
-		Bag		   *bag = dlist_container(Bag, node, iter.cur);
-
+		/* the scan allows the entry at which it stands to be removed */
 		if (TransactionIdPrecedes(bag->xid, oldest_running))
 			assembler_discard(assembler, bag);
 	}
@@ -345,19 +403,50 @@ assembler_on_abort(Assembler *assembler, feed_abort_cb callback, void *arg)
 bool
 assembler_is_empty(const Assembler *assembler)
 {
-	return dlist_is_empty((dlist_head *) &assembler->bags);
+	return assembler->nbags == 0;
 }
 
 XLogRecPtr
-assembler_oldest_lsn(const Assembler *assembler)
+assembler_oldest_lsn(const Assembler *assembler, Oid dbid)
 {
-	const Bag  *bag;
+	XLogRecPtr	oldest = InvalidXLogRecPtr;
+	slist_iter	iter;
 
-	if (assembler_is_empty(assembler))
-		return InvalidXLogRecPtr;
-	bag = dlist_head_element(Bag, node, (dlist_head *) &assembler->bags);
-	Assert(bag->nbatches > 0);
-	return bag->batches[0].lsn;
+	slist_foreach(iter, (slist_head *) &assembler->lists)
+	{
+		BagList    *list = slist_container(BagList, node, iter.cur);
+		const Bag  *bag;
+
+		if (dlist_is_empty(&list->bags) || (OidIsValid(dbid) && list->dbid != dbid))
+			continue;
+		bag = dlist_head_element(Bag, node, &list->bags);
+		Assert(bag->nbatches > 0);
+		if (XLogRecPtrIsInvalid(oldest) || bag->batches[0].lsn < oldest)
+			oldest = bag->batches[0].lsn;
+	}
+	return oldest;
+}
+
+int
+assembler_list_open(const Assembler *assembler, CommitRingOpen *open, int max)
+{
+	int			n = 0;
+	slist_iter	iter;
+
+	slist_foreach(iter, (slist_head *) &assembler->lists)
+	{
+		BagList    *list = slist_container(BagList, node, iter.cur);
+
+		if (dlist_is_empty(&list->bags))
+			continue;
+		if (n < max)
+		{
+			open[n].dbid = list->dbid;
+			open[n].oldest_lsn = dlist_head_element(Bag, node, &list->bags)->batches[0].lsn;
+		}
+		n++;
+	}
+	return n;
 }
 
 Size

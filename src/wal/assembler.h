@@ -6,12 +6,16 @@
 #define STREAM_EXT_ASSEMBLER_H
 
 #include "batch/batch.h"
+#include "shared/commit_ring.h"
 #include "wal/feed.h"
 
 typedef struct Assembler Assembler;
 
-/* Data of unfinished transactions is kept up to memory_limit bytes, then only places in WAL. */
-extern Assembler *assembler_create(Size memory_limit, MemoryContext parent);
+/*
+ * Data of unfinished transactions is kept up to memory_limit bytes, then only places in WAL:
+ * of each xid those of its first max_batches batches (0: of all).
+ */
+extern Assembler *assembler_create(Size memory_limit, uint32 max_batches, MemoryContext parent);
 
 /* Adds the batch of the record at lsn. Requires: lsn above all former ones. */
 extern void assembler_add(Assembler *assembler, const BatchInfo *info,
@@ -32,11 +36,16 @@ extern void assembler_abort(Assembler *assembler, TransactionId xid,
 /* Forgets what a crash left behind: transactions that are older than all running ones. */
 extern void assembler_abort_before(Assembler *assembler, TransactionId oldest_running);
 
-/* Called with relation and rows of every batch that is rolled back. */
+/* Called with every batch that is rolled back. */
 extern void assembler_on_abort(Assembler *assembler, feed_abort_cb callback, void *arg);
 
 extern bool assembler_is_empty(const Assembler *assembler);
-extern XLogRecPtr assembler_oldest_lsn(const Assembler *assembler); /* or invalid */
+
+/* First batch of the oldest open transaction of a database, or of any (InvalidOid); or invalid. */
+extern XLogRecPtr assembler_oldest_lsn(const Assembler *assembler, Oid dbid);
+
+/* Fills in open, up to max of them; returns how many databases have open transactions. */
+extern int	assembler_list_open(const Assembler *assembler, CommitRingOpen *open, int max);
 extern Size assembler_bytes(const Assembler *assembler);	/* data in memory */
 
 #endif							/* STREAM_EXT_ASSEMBLER_H */

@@ -1,39 +1,34 @@
 /*
- * feed.c - committed transactions of one database, in commit order, from WAL.
+ * feed.c - committed transactions of one database, in commit order.
  *
- * Of all WAL three kinds of records matter: batches (XLOG_NOOP with our
- * magic), the ends of transactions, and XLOG_RUNNING_XACTS, which tells which
- * transactions a crash has ended without a record.  The resource manager id
- * decides first, because most WAL is somebody else's.
+ * A feed has two modes.  *Behind*, it reads WAL with a collector of its own,
+ * whatever its position.  *In range* of the commit ring it takes from there which
+ * transactions have committed and where their batches lie, and reads of WAL these
+ * batches only: so WAL of others is read once in the cluster, by the stream
+ * reader.  It begins behind, and goes over whenever that loses nothing:
  *
- * Order of commit records in WAL is the order of transactions; nothing else
- * could be repeated after a crash.  A commit record stands in WAL before its
- * transaction has left the ProcArray: whoever runs queries for the
- * transaction must wait for that, the feed does not.
+ *  - the ring has an entry for every commit after the feed's position, and
+ *  - every transaction that the feed has seen begin, and not end, began where
+ *    the reader was reading already.  Its entry then names all batches.
  *
- * Memory: a context per feed; transactions that are handed on lie in it until
- * they are freed.
- * Failure: nobody but the server can write XLOG_NOOP records, yet each batch
- * is checked.  One that is not understood is skipped, counted and reported
- * once per feed.
+ * It goes back when its place in the ring is overwritten, when nobody reads
+ * any more, and at an entry without batches: it then reads again from its restart position,
+ * as a new feed would, and passes over what it has handed on.
+ *
+ * Memory: a context per feed.  Transactions of a collector lie in its
+ * context, so that a feed goes over only when nothing that it handed on is in
+ * use.
  */
 #include "postgres.h"
 
-#include "compat.h"
-
-#include "access/transam.h"
-#include "access/xact.h"
-#include "access/xlog.h"
-#include "access/xlogrecovery.h"
-#include "catalog/pg_control.h"
 #include "miscadmin.h"
-#include "storage/standbydefs.h"
 #include "utils/memutils.h"
 
-#include "batch/batch_format.h"
+#include "compat.h"
+#include "batch/batch.h"
 #include "fault_point.h"
-#include "shared/control.h"
-#include "wal/assembler.h"
+#include "shared/commit_ring.h"
+#include "wal/collector.h"
 #include "wal/feed.h"
 #include "wal/wal_reader.h"
 
@@ -43,29 +38,34 @@ struct Feed
 	Oid			dbid;
 	XLogRecPtr	start_lsn;
 	XLogRecPtr	applied_lsn;
-	WalReader  *reader;
-	WalReader  *rereader;		/* for batches that were dropped; made on
-								 * demand */
-	Assembler  *assembler;
+	Size		memory_limit;
+	bool		follows;		/* may use the ring */
+
+	Collector  *collector;		/* NULL: in range of the ring */
+	uint64		era;			/* of the ring, and ... */
+	uint64		place;			/* ... of the next entry in it */
+	StringInfoData entry;		/* the last one read */
+
+	XLogRecPtr	read_lsn;		/* of what was handed on */
+	XLogRecPtr	oldest_open_lsn;	/* goes with read_lsn */
 	bool		caught_up;
+	int			handed_on;		/* transactions not freed yet */
+	WalReader  *rereader;		/* for single batches; made on demand */
 	uint64		bytes_read;
-	uint64		malformed;
 };
 
-/* Raises the error for a position that this server has not written, or not yet. */
+/* Starts reading WAL by itself, from lsn; what ended up to read_lsn was handed on. */
 static void
-feed_check_position(XLogRecPtr lsn)
+feed_read_alone(Feed *feed, XLogRecPtr lsn)
 {
-	XLogRecPtr	end = RecoveryInProgress() ?
-	GetXLogReplayRecPtr(NULL) : GetXLogInsertRecPtr();
+	CollectorOptions options = {
+		.dbid = feed->dbid,
+		.start_lsn = lsn,
+		.applied_lsn = Max(feed->applied_lsn, feed->read_lsn),
+		.memory_limit = feed->memory_limit
+	};
 
-	/* No server has a first segment. */
-	if (lsn < wal_segment_size || lsn > end)
-		ereport(ERROR,
-				(errcode(ERRCODE_STREAM_WAL_GONE),
-				 errmsg("position %X/%X lies outside of WAL, which ends at %X/%X",
-						LSN_FORMAT_ARGS(lsn), LSN_FORMAT_ARGS(end)),
-				 errdetail("The WAL that it refers to was written by another server or has been lost.")));
+	feed->collector = collector_open(&options, feed->context);
 }
 
 Feed *
@@ -73,175 +73,254 @@ feed_open(Oid dbid, XLogRecPtr restart_lsn, XLogRecPtr applied_lsn,
 		  Size memory_limit, MemoryContext parent)
 {
 	MemoryContext context;
+	MemoryContext old;
 	Feed	   *feed;
 
 	Assert(OidIsValid(dbid));
 	Assert(!XLogRecPtrIsInvalid(restart_lsn));
 
-	feed_check_position(restart_lsn);
 	context = AllocSetContextCreate(parent, "stream_ext feed", ALLOCSET_DEFAULT_SIZES);
 	feed = MemoryContextAllocZero(context, sizeof(Feed));
 	feed->context = context;
 	feed->dbid = dbid;
 	feed->start_lsn = restart_lsn;
 	feed->applied_lsn = applied_lsn;
-	feed->reader = wal_reader_create(context);
-	feed->assembler = assembler_create(memory_limit, context);
-	wal_reader_start(feed->reader, restart_lsn);
+	feed->memory_limit = memory_limit;
+	old = MemoryContextSwitchTo(context);
+	initStringInfo(&feed->entry);
+	MemoryContextSwitchTo(old);
+	feed_read_alone(feed, restart_lsn);
+	feed->read_lsn = restart_lsn;
 	return feed;
 }
 
 void
-feed_on_abort(Feed *feed, feed_abort_cb callback, void *arg)
+feed_follow(Feed *feed)
 {
-	assembler_on_abort(feed->assembler, callback, arg);
+	feed->follows = commit_ring_available();
 }
 
-/* Counts a record that is not a batch we understand; reports the first. */
-static void
-feed_skip_malformed(Feed *feed, XLogRecPtr lsn)
-{
-	DatabaseControl *db = control_database(feed->dbid, false);
+/* --- behind: WAL --------------------------------------------------------- */
 
-	if (db != NULL)
-		pg_atomic_fetch_add_u64(&db->batches_malformed, 1);
-	if (feed->malformed++ == 0)
-		ereport(WARNING,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("skipping a WAL record at %X/%X that is not a batch of this version",
-						LSN_FORMAT_ARGS(lsn))));
-}
-
-/* Adds the batch that an XLOG_NOOP record carries to its transaction. */
-static void
-feed_take_batch(Feed *feed, XLogReaderState *record)
-{
-	const char *data = XLogRecGetData(record);
-	Size		length = XLogRecGetDataLen(record);
-	uint32		magic;
-	BatchInfo	info;
-
-	if (length < sizeof(magic))
-		return;
-	memcpy(&magic, data, sizeof(magic));
-	if (magic != BATCH_MAGIC)
-		return;					/* another library's */
-	if (!batch_peek(data, length, &info) || !TransactionIdIsNormal(info.xid))
-	{
-		feed_skip_malformed(feed, record->ReadRecPtr);
-		return;
-	}
-	Assert(TransactionIdFollowsOrEquals(XLogRecGetXid(record), info.xid));
-	if (info.dbid == feed->dbid)
-		assembler_add(feed->assembler, &info, record->ReadRecPtr, data);
-}
-
-/* Returns the transaction that a commit record ends, or NULL if it is not to be handed on. */
+/* Reads on in WAL; returns the next transaction or NULL. */
 static FeedTransaction *
-feed_take_commit(Feed *feed, XLogReaderState *record, bool prepared)
+feed_next_from_wal(Feed *feed, Size max_bytes)
 {
-	xl_xact_parsed_commit parsed;
-	TransactionId xid;
-	FeedTransaction *txn;
+	XLogRecPtr	start = collector_read_lsn(feed->collector);
+	FeedTransaction *txn = collector_next(feed->collector, max_bytes, &feed->caught_up);
+	XLogRecPtr	position = collector_read_lsn(feed->collector);
 
-	ParseCommitRecord(XLogRecGetInfo(record),
-					  (xl_xact_commit *) XLogRecGetData(record), &parsed);
-	xid = prepared ? parsed.twophase_xid : XLogRecGetXid(record);
-	txn = assembler_commit(feed->assembler, xid, parsed.nsubxacts, parsed.subxacts);
-	if (txn == NULL)
-		return NULL;
-
-	if (record->EndRecPtr <= feed->applied_lsn)
+	feed->bytes_read += position - start;
+	/* what it reads again was handed on already */
+	if (position >= feed->read_lsn)
 	{
-		assembler_free_transaction(txn);
-		return NULL;
+		feed->read_lsn = position;
+		feed->oldest_open_lsn = assembler_oldest_lsn(collector_assembler(feed->collector),
+													 feed->dbid);
 	}
-	txn->commit_lsn = record->ReadRecPtr;
-	txn->end_lsn = record->EndRecPtr;
-	txn->commit_time = parsed.xact_time;
-	FAULT_POINT("feed-transaction");
 	return txn;
 }
 
-/* Forgets what an abort record takes back. */
+/* --- in range: the ring -------------------------------------------------- */
+
+/* Reads the entry at a place of the ring; NULL if it is not there any more. */
+static const CommitEntry *
+feed_read_entry(Feed *feed, uint64 place, uint64 *next)
+{
+	if (commit_ring_read(place, &feed->entry, next) != BYTE_RING_FOUND)
+		return NULL;
+	return (const CommitEntry *) feed->entry.data;
+}
+
+/*
+ * Finds the place of the first entry that ended after the feed's position.
+ * Returns false if the ring lost it meanwhile.
+ */
+static bool
+feed_find_place(Feed *feed, const CommitRingState *state)
+{
+	uint64		place = state->first_place;
+
+	if (feed->read_lsn >= state->newest_lsn)
+		place = state->end_place;
+	while (place != state->end_place)
+	{
+		uint64		next;
+		const CommitEntry *entry = feed_read_entry(feed, place, &next);
+
+		if (entry == NULL)
+			return false;
+		if (entry->end_lsn > feed->read_lsn)
+			break;
+		place = next;
+	}
+	feed->place = place;
+	feed->era = state->era;
+	return true;
+}
+
+/* Goes over to the ring if that loses nothing. */
 static void
-feed_take_abort(Feed *feed, XLogReaderState *record, bool prepared)
+feed_try_ring(Feed *feed)
 {
-	xl_xact_parsed_abort parsed;
+	CommitRingState state;
+	XLogRecPtr	position = collector_read_lsn(feed->collector);
 
-	ParseAbortRecord(XLogRecGetInfo(record),
-					 (xl_xact_abort *) XLogRecGetData(record), &parsed);
-	assembler_abort(feed->assembler,
-					prepared ? parsed.twophase_xid : XLogRecGetXid(record),
-					parsed.nsubxacts, parsed.subxacts);
+	if (!feed->follows || feed->handed_on > 0 || position < feed->read_lsn)
+		return;
+	commit_ring_get(feed->dbid, &state);
+	if (!state.alive || XLogRecPtrIsInvalid(state.start_lsn) ||
+		position < state.start_lsn || position > state.read_lsn)
+		return;
+	if (!XLogRecPtrIsInvalid(feed->oldest_open_lsn) &&
+		feed->oldest_open_lsn < state.origin_lsn)
+		return;
+	if (!feed_find_place(feed, &state))
+		return;
+	FAULT_POINT("feed-joins-ring");
+	collector_close(feed->collector);
+	feed->collector = NULL;
 }
 
-/* Takes the end of a transaction; returns it if it is to be handed on. */
-static FeedTransaction *
-feed_take_xact(Feed *feed, XLogReaderState *record)
-{
-	uint8		op = XLogRecGetInfo(record) & XLOG_XACT_OPMASK;
-
-	if (op == XLOG_XACT_COMMIT || op == XLOG_XACT_COMMIT_PREPARED)
-		return feed_take_commit(feed, record, op == XLOG_XACT_COMMIT_PREPARED);
-	if (op == XLOG_XACT_ABORT || op == XLOG_XACT_ABORT_PREPARED)
-		feed_take_abort(feed, record, op == XLOG_XACT_ABORT_PREPARED);
-	return NULL;
-}
-
-/* Forgets transactions that a crash has ended. Prepared ones count as running. */
+/* Leaves the ring: WAL is read again from where a new feed would begin. */
 static void
-feed_take_running_xacts(Feed *feed, XLogReaderState *record)
+feed_leave_ring(Feed *feed)
 {
-	xl_running_xacts *running = (xl_running_xacts *) XLogRecGetData(record);
-
-	Assert(XLogRecGetDataLen(record) >= offsetof(xl_running_xacts, xids));
-	assembler_abort_before(feed->assembler, running->oldestRunningXid);
+	FAULT_POINT("feed-leaves-ring");
+	feed_read_alone(feed, feed_restart_lsn(feed));
 }
 
-/* Takes one record; returns a transaction if that completes one to be handed on. */
+/* Reads the data of all batches. */
+static void
+feed_load_transaction(Feed *feed, FeedTransaction *txn)
+{
+	for (int i = 0; i < txn->nbatches; i++)
+		txn->batches[i].data = feed_load_batch(feed, &txn->batches[i], feed->context);
+	txn->in_memory = true;
+}
+
+/* Returns the transaction of an entry, with its data if that fits into memory. */
 static FeedTransaction *
-feed_take_record(Feed *feed, XLogReaderState *record)
+feed_make_transaction(Feed *feed, const CommitEntry *entry)
 {
-	RmgrId		rmid = XLogRecGetRmid(record);
-	uint8		info = XLogRecGetInfo(record) & ~XLR_INFO_MASK;
+	FeedTransaction *txn = MemoryContextAllocZero(feed->context, sizeof(FeedTransaction));
 
-	if (rmid == RM_XLOG_ID && info == XLOG_NOOP)
-		feed_take_batch(feed, record);
-	else if (assembler_is_empty(feed->assembler))
-		return NULL;			/* nobody's end is of interest */
-	else if (rmid == RM_XACT_ID)
-		return feed_take_xact(feed, record);
-	else if (rmid == RM_STANDBY_ID && info == XLOG_RUNNING_XACTS)
-		feed_take_running_xacts(feed, record);
-	return NULL;
+	txn->dbid = entry->dbid;
+	txn->xid = entry->xid;
+	txn->commit_lsn = entry->commit_lsn;
+	txn->end_lsn = entry->end_lsn;
+	txn->commit_time = entry->commit_time;
+	txn->nbatches = entry->nbatches;
+	txn->batches = MemoryContextAllocHuge(feed->context, entry->nbatches * sizeof(FeedBatch));
+	for (int i = 0; i < entry->nbatches; i++)
+	{
+		const CommitBatch *place = &entry->batches[i];
+
+		txn->batches[i] = (FeedBatch)
+		{
+			.lsn = place->lsn,.relid = place->relid,.nrows = place->nrows,.length = place->length
+		};
+		txn->nrows += place->nrows;
+		txn->bytes += place->length;
+	}
+	if (txn->bytes <= feed->memory_limit)
+		feed_load_transaction(feed, txn);
+	return txn;
 }
+
+/* Returns whether the feed has had every entry, and somebody will append more. */
+static bool
+feed_at_end(const Feed *feed, const CommitRingState *state)
+{
+	return state->alive && state->era == feed->era && state->end_place == feed->place;
+}
+
+/* The reader has no entry for the feed: takes over how far it has got. */
+static void
+feed_take_positions(Feed *feed, const CommitRingState *state)
+{
+	Assert(state->read_lsn >= feed->read_lsn);
+	feed->caught_up = state->at_end;
+	feed->read_lsn = state->read_lsn;
+	feed->oldest_open_lsn = state->oldest_open_lsn;
+}
+
+/*
+ * An entry is done with: the feed stands behind it.  What was open then is known of the
+ * entry's own database only, so another's moves no position.
+ */
+static void
+feed_pass_entry(Feed *feed, const CommitEntry *entry, uint64 next)
+{
+	feed->place = next;
+	if (entry->dbid != feed->dbid)
+		return;
+	feed->read_lsn = entry->end_lsn;
+	feed->oldest_open_lsn = entry->oldest_open_lsn;
+}
+
+/*
+ * Takes the next entry of this database.  Returns NULL at the end of the ring, or if
+ * the feed had to leave it.
+ */
+static FeedTransaction *
+feed_next_from_ring(Feed *feed)
+{
+	for (;;)
+	{
+		CommitRingState state;
+		const CommitEntry *entry;
+		uint64		next;
+		bool		wanted;
+
+		CHECK_FOR_INTERRUPTS();
+		commit_ring_get(feed->dbid, &state);
+		if (feed_at_end(feed, &state))
+		{
+			feed_take_positions(feed, &state);
+			return NULL;
+		}
+		entry = state.era == feed->era && feed->place < state.end_place ?
+			feed_read_entry(feed, feed->place, &next) : NULL;
+		if (entry == NULL && state.alive)
+			pg_atomic_fetch_add_u64(&commit_ring_counters()->overruns, 1);
+		wanted = entry != NULL && entry->dbid == feed->dbid &&
+			entry->end_lsn > feed->applied_lsn;
+		if (entry == NULL || (wanted && entry->too_large))
+		{
+			feed_leave_ring(feed);
+			return NULL;
+		}
+		if (wanted)
+		{
+			FeedTransaction *txn = feed_make_transaction(feed, entry);
+
+			feed_pass_entry(feed, entry, next);
+			return txn;
+		}
+		feed_pass_entry(feed, entry, next);
+	}
+}
+
+/* --- both ---------------------------------------------------------------- */
 
 FeedTransaction *
 feed_next(Feed *feed, Size max_bytes)
 {
-	XLogRecPtr	start = wal_reader_position(feed->reader);
-	XLogRecPtr	position = start;
 	FeedTransaction *txn = NULL;
 
 	feed->caught_up = false;
-	do
+	if (feed->collector != NULL)
+		feed_try_ring(feed);
+	if (feed->collector == NULL)
+		txn = feed_next_from_ring(feed);
+	if (txn == NULL && feed->collector != NULL)
+		txn = feed_next_from_wal(feed, max_bytes);
+	if (txn != NULL)
 	{
-		XLogReaderState *record;
-
-		CHECK_FOR_INTERRUPTS();
-		record = wal_reader_next(feed->reader);
-		if (record == NULL)
-		{
-			feed->caught_up = true;
-			break;
-		}
-		txn = feed_take_record(feed, record);
-		position = wal_reader_position(feed->reader);
-	} while (txn == NULL && position - start < max_bytes);
-
-	feed->bytes_read += position - start;
-	Assert(txn == NULL || txn->end_lsn == position);
+		Assert(txn->dbid == feed->dbid && !txn->truncated);
+		feed->handed_on++;
+	}
 	return txn;
 }
 
@@ -251,16 +330,35 @@ feed_caught_up(const Feed *feed)
 	return feed->caught_up;
 }
 
+bool
+feed_in_range(const Feed *feed)
+{
+	return feed->collector == NULL;
+}
+
+bool
+feed_awaits_reader(const Feed *feed)
+{
+	CommitRingState state;
+
+	if (feed->collector != NULL)
+		return false;
+	commit_ring_get(feed->dbid, &state);
+	return feed_at_end(feed, &state);
+}
+
 void
 feed_free_transaction(Feed *feed, FeedTransaction *txn)
 {
+	Assert(feed->handed_on > 0);
+	feed->handed_on--;
 	assembler_free_transaction(txn);
 }
 
 XLogRecPtr
 feed_read_lsn(const Feed *feed)
 {
-	return wal_reader_position(feed->reader);
+	return feed->read_lsn;
 }
 
 XLogRecPtr
@@ -272,22 +370,22 @@ feed_start_lsn(const Feed *feed)
 XLogRecPtr
 feed_restart_lsn(const Feed *feed)
 {
-	XLogRecPtr	oldest = assembler_oldest_lsn(feed->assembler);
+	XLogRecPtr	oldest = feed->oldest_open_lsn;
 
-	Assert(XLogRecPtrIsInvalid(oldest) || oldest < feed_read_lsn(feed));
-	return XLogRecPtrIsInvalid(oldest) ? feed_read_lsn(feed) : oldest;
+	Assert(XLogRecPtrIsInvalid(oldest) || oldest < feed->read_lsn);
+	return XLogRecPtrIsInvalid(oldest) ? feed->read_lsn : oldest;
 }
 
 XLogRecPtr
 feed_oldest_open_lsn(const Feed *feed)
 {
-	return assembler_oldest_lsn(feed->assembler);
+	return feed->oldest_open_lsn;
 }
 
 Size
 feed_open_bytes(const Feed *feed)
 {
-	return assembler_bytes(feed->assembler);
+	return feed->collector == NULL ? 0 : assembler_bytes(collector_assembler(feed->collector));
 }
 
 uint64
@@ -314,6 +412,7 @@ feed_load_batch(Feed *feed, const FeedBatch *batch, MemoryContext context)
 				 errmsg("batch at %X/%X has changed since it was first read",
 						LSN_FORMAT_ARGS(batch->lsn))));
 
+	feed->bytes_read += XLogRecGetTotalLen(record);
 	data = MemoryContextAllocHuge(context, batch->length);
 	memcpy(data, XLogRecGetData(record), batch->length);
 	return data;
@@ -323,8 +422,7 @@ void
 feed_end_loading(Feed *feed)
 {
 	if (feed->rereader != NULL)
-		wal_reader_free(feed->rereader);
-	feed->rereader = NULL;
+		wal_reader_trim(feed->rereader);
 }
 
 void

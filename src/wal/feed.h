@@ -1,8 +1,10 @@
 /*
- * feed.h - committed transactions of one database, in commit order, from WAL.
+ * feed.h - committed transactions of one database, in commit order.
  *
- * A feed reads WAL from a restart position, collects the batches of each
- * transaction and hands a transaction on when its commit record has passed.
+ * A feed begins at a restart position and hands a transaction on when its
+ * commit record has passed.  It reads WAL by itself, or, if it may and is near enough to
+ * the end, follows the stream reader (shared/commit_ring.h): its user need
+ * not know which.
  */
 #ifndef STREAM_EXT_FEED_H
 #define STREAM_EXT_FEED_H
@@ -25,6 +27,7 @@ typedef struct FeedBatch
 
 typedef struct FeedTransaction
 {
+	Oid			dbid;
 	TransactionId xid;			/* top level */
 	XLogRecPtr	commit_lsn;		/* start of the commit record */
 	XLogRecPtr	end_lsn;		/* end of the commit record */
@@ -32,14 +35,15 @@ typedef struct FeedTransaction
 	uint64		nrows;
 	Size		bytes;			/* of all batches, in memory or not */
 	bool		in_memory;		/* every batch has its data */
+	bool		truncated;		/* batches are missing; never in a feed */
 	int			nbatches;
 	FeedBatch  *batches;		/* in WAL order */
 } FeedTransaction;
 
 typedef struct Feed Feed;
 
-/* Told of every batch that was rolled back (statistics; again after a restart). */
-typedef void (*feed_abort_cb) (Oid relid, uint32 nrows, void *arg);
+/* Told of every batch that was rolled back. */
+typedef void (*feed_abort_cb) (Oid dbid, const FeedBatch *batch, void *arg);
 
 /*
  * Opens a feed over the batches of database dbid.  Reads from restart_lsn
@@ -53,7 +57,9 @@ typedef void (*feed_abort_cb) (Oid relid, uint32 nrows, void *arg);
  */
 extern Feed *feed_open(Oid dbid, XLogRecPtr restart_lsn, XLogRecPtr applied_lsn,
 					   Size memory_limit, MemoryContext parent);
-extern void feed_on_abort(Feed *feed, feed_abort_cb callback, void *arg);
+
+/* The feed may follow the stream reader from now on. */
+extern void feed_follow(Feed *feed);
 
 /*
  * Returns the next committed transaction, or NULL when flushed WAL has been
@@ -64,6 +70,15 @@ extern void feed_on_abort(Feed *feed, feed_abort_cb callback, void *arg);
 extern FeedTransaction *feed_next(Feed *feed, Size max_bytes);
 extern bool feed_caught_up(const Feed *feed);	/* the last feed_next() met
 												 * the end of flushed WAL */
+
+/* Returns whether the feed follows the stream reader now. */
+extern bool feed_in_range(const Feed *feed);
+
+/*
+ * Returns whether the feed has nothing to hand on until the stream reader
+ * publishes more.  A feed that reads by itself never waits for it.
+ */
+extern bool feed_awaits_reader(const Feed *feed);
 extern void feed_free_transaction(Feed *feed, FeedTransaction *txn);
 
 /* Everything that ended at or before this has been handed on. */

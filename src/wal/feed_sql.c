@@ -2,7 +2,7 @@
  * feed_sql.c - what a worker would read from WAL, as rows, to look at.
  *
  * _stream_ext.feed_transactions() opens a feed of its own and reads to the
- * end of flushed WAL.  It touches neither the slot nor the worker, so it may
+ * end of flushed WAL, or as far as the stream reader has got.  It touches neither the slot nor the worker, so it may
  * be used at any time; it is also how tests see the feed alone.
  *
  * Failure: the WAL may be gone, as nothing keeps it but the slot.
@@ -20,7 +20,7 @@
 
 #include "wal/feed.h"
 
-#define FEED_COLUMNS 8
+#define FEED_COLUMNS 9
 
 STREAM_FUNCTION(stream_ext_feed_transactions);
 
@@ -50,6 +50,7 @@ feed_put_row(ReturnSetInfo *rsinfo, Feed *feed, const FeedTransaction *txn)
 	values[5] = Int32GetDatum(txn->nbatches);
 	values[6] = BoolGetDatum(txn->in_memory);
 	values[7] = LSNGetDatum(feed_restart_lsn(feed));
+	values[8] = BoolGetDatum(feed_in_range(feed));
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
 }
 
@@ -74,11 +75,13 @@ stream_ext_feed_transactions(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	feed = feed_open(MyDatabaseId, restart_lsn, applied_lsn,
 					 (Size) memory_kb * 1024, CurrentMemoryContext);
+	if (PG_GETARG_BOOL(3))
+		feed_follow(feed);
 	for (;;)
 	{
 		FeedTransaction *txn = feed_next(feed, MaxAllocSize);
 
-		if (txn == NULL && feed_caught_up(feed))
+		if (txn == NULL && (feed_caught_up(feed) || feed_awaits_reader(feed)))
 			break;
 		if (txn == NULL)
 			continue;

@@ -256,8 +256,7 @@ wal_reader_next(WalReader *reader)
 	Assert(!XLogRecPtrIsInvalid(reader->position));
 
 	/* also where there is nothing to read: it may be long till there is */
-	if (reader->state->readRecordBufSize > READER_KEEP_BYTES)
-		wal_reader_shrink(reader);
+	wal_reader_trim(reader);
 
 	/* Do not start a record over before more of it can be there. */
 	if (!wal_reader_available(reader, reader->wanted))
@@ -301,7 +300,8 @@ wal_reader_position(const WalReader *reader)
 }
 
 void
-wal_reader_free(WalReader *reader)
+wal_reader_trim(WalReader *reader)
 {
-	MemoryContextDelete(reader->context);
+	if (reader->state->readRecordBufSize > READER_KEEP_BYTES)
+		wal_reader_shrink(reader);
 }

@@ -30,6 +30,7 @@ extern XLogReaderState *wal_reader_read_at(WalReader *reader, XLogRecPtr lsn);
 /* End of the last record returned, or the position of wal_reader_start(). */
 extern XLogRecPtr wal_reader_position(const WalReader *reader);
 
-extern void wal_reader_free(WalReader *reader);
+/* Gives back the buffer of a huge record, if there was one. */
+extern void wal_reader_trim(WalReader *reader);
 
 #endif							/* STREAM_EXT_WAL_READER_H */

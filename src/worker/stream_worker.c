@@ -18,20 +18,19 @@
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
-#include "storage/fd.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/procarray.h"
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/pidfile.h"
 #include "utils/timestamp.h"
 
 #include "clock.h"
 #include "compat.h"
 #include "guc.h"
 #include "postmaster_check.h"
+#include "shared/server_state.h"
 #include "shared/slot.h"
 #include "shared/wal_end.h"
 #include "stat/wait_event.h"
@@ -39,8 +38,6 @@
 
 /* Without a wake-up, look around this often: COMMIT PREPARED and the like. */
 #define IDLE_MS				100
-/* As in miscinit.c, where it is private. */
-#define PID_FILE			"postmaster.pid"
 /*
  * How long commits may gather where several sessions commit at once: a little,
  * and longer where so many do that a run of few would cost more than it holds.
@@ -296,25 +293,6 @@ stream_worker_flush_all(StreamWorker *worker)
 	retained_wal_update(worker, true);
 }
 
-/* Returns whether the server is being shut down, and not just this process. */
-static bool
-stream_worker_server_stops(void)
-{
-	FILE	   *file = AllocateFile(PID_FILE, "r");
-	char		line[MAXPGPATH];
-	bool		stops = false;
-
-	if (file == NULL)
-		return false;
-	for (int i = 1; fgets(line, sizeof(line), file) != NULL; i++)
-	{
-		if (i == LOCK_FILE_LINE_PM_STATUS)
-			stops = (strncmp(line, PM_STATUS_STOPPING, strlen(PM_STATUS_STOPPING)) == 0);
-	}
-	FreeFile(file);
-	return stops;
-}
-
 /* Returns whether a client is still connected. */
 static bool
 stream_worker_clients_left(void)
@@ -420,7 +398,7 @@ stream_worker_leave(StreamWorker *worker)
 		worker_views_reload(worker);
 		stream_worker_drain(worker, false);
 	}
-	else if (stream_worker_server_stops())
+	else if (server_is_stopping())
 		stream_worker_drain(worker, true);
 	worker_feeds_close(worker);
 }

@@ -155,17 +155,6 @@ feeds_lost_wal(StreamWorker *worker)
 	worker->applied_lsn = InvalidXLogRecPtr;	/* as far as the views are */
 }
 
-/* Counts rows that were rolled back after they had been written. */
-static void
-feeds_count_aborted_cb(Oid relid, uint32 nrows, void *arg)
-{
-	StreamWorker *worker = arg;
-	StreamControl *stream = control_stream(worker->dbid, relid, false);
-
-	if (stream != NULL)
-		pg_atomic_fetch_add_u64(&stream->rows_aborted, nrows);
-}
-
 /* Opens everybody's feed where the view that is furthest behind needs it. */
 static void
 feeds_open(StreamWorker *worker)
@@ -186,7 +175,6 @@ feeds_open(StreamWorker *worker)
 	worker->applied_lsn = applied_lsn;
 	worker->feed = feed_open(worker->dbid, restart_lsn, applied_lsn,
 							 (Size) guc_work_memory_kb * 1024, worker->context);
-	feed_on_abort(worker->feed, feeds_count_aborted_cb, worker);
 }
 
 /*

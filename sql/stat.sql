@@ -4,6 +4,7 @@ CREATE MATERIALIZED VIEW per_key AS SELECT k, sum(100 / v) FROM events WHERE k <
 CREATE MATERIALIZED VIEW total AS SELECT count(*) FROM events;
 
 -- before any row
+SELECT stream_sync();
 SELECT streamname, rows_in, batches_in, bytes_in, rows_committed, last_commit_time, stats_reset FROM pg_stat_stream;
 SELECT viewname, stream, state, rows_in, memory_groups, last_error FROM pg_stat_stream_view ORDER BY viewname;
 

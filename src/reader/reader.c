@@ -67,6 +67,7 @@ typedef struct StreamReader
 	CommitRingOpen *open;		/* as published last */
 	int			open_size;
 	int			transactions;	/* in this slice */
+	List	   *databases;		/* that they were of */
 	TimestampTz asked_to_leave; /* 0 = not yet */
 } StreamReader;
 
@@ -297,6 +298,7 @@ reader_read_slice(StreamReader *reader)
 		if (txn == NULL)
 			break;
 		reader_publish(reader, reader_make_entry(reader, txn), false);
+		reader->databases = list_append_unique_oid(reader->databases, txn->dbid);
 		assembler_free_transaction(txn);
 		reader->transactions++;
 	} while (collector_read_lsn(reader->collector) - before < SLICE_BYTES);
@@ -315,7 +317,7 @@ reader_read_slice(StreamReader *reader)
  * somebody who waits until a view has got so far.
  */
 static void
-reader_wake_workers(void)
+reader_wake_workers(StreamReader *reader)
 {
 	DatabaseControl *db;
 
@@ -326,9 +328,11 @@ reader_wake_workers(void)
 		if (!OidIsValid(db->dbid) || pg_atomic_read_u32(&db->worker_sleeping) == 0)
 			continue;
 		if (pg_atomic_read_u32(&db->waiters) != 0 ||
-			pg_atomic_read_u64(&db->last_commit_lsn) > pg_atomic_read_u64(&db->read_lsn))
+			list_member_oid(reader->databases, db->dbid))
 			control_wake_worker(db);
 	}
+	list_free(reader->databases);
+	reader->databases = NIL;
 }
 
 /* Returns whether somebody waits until a view has got somewhere. */
@@ -452,7 +456,7 @@ reader_round(StreamReader *reader)
 			reader_open(reader);
 		reader_flush_wal();
 		moved = reader_read_slice(reader);
-		reader_wake_workers();
+		reader_wake_workers(reader);
 	}
 	if (reader->transactions > 1)
 		reader_gather(reader);

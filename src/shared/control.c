@@ -384,7 +384,7 @@ control_wake_worker(DatabaseControl *db)
 	LWLockRelease(&control->lock);
 }
 
-/* Tells the worker that a commit carrying stream rows ended at commit_end. */
+/* Tells who reads WAL that a commit carrying stream rows ended at commit_end. */
 void
 control_notify_commit(DatabaseControl *db, XLogRecPtr commit_end)
 {
@@ -395,13 +395,12 @@ control_notify_commit(DatabaseControl *db, XLogRecPtr commit_end)
 		;
 
 	/*
-	 * The worker sets worker_sleeping, then looks at last_commit_lsn, then
-	 * sleeps; the exchange above is a full barrier.  So one of us sees the
-	 * other.
+	 * Who sleeps says so, then looks at last_commit_lsn, then sleeps; the
+	 * exchange above is a full barrier.  So one of us sees the other.
 	 */
-	if (pg_atomic_read_u32(&db->worker_sleeping) != 0)
-		control_wake_worker(db);
 	commit_ring_wake_if_sleeping();
+	if (pg_atomic_read_u32(&db->worker_sleeping) == WORKER_SLEEPS)
+		control_wake_worker(db);
 }
 
 /* Wakes everybody who waits for positions to move. */
@@ -494,6 +493,7 @@ control_wait(DatabaseControl *db, control_condition reached, void *arg,
 	pg_atomic_fetch_add_u32(&db->waiters, 1);
 	PG_ENSURE_ERROR_CLEANUP(control_wait_end_cb, PointerGetDatum(db));
 	{
+		commit_ring_wake_reader();
 		control_wake_worker(db);
 		result = control_wait_loop(db, reached, arg, timeout_ms, wait_event_info);
 	}

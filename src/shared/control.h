@@ -47,6 +47,14 @@ typedef enum LagPolicy
 								 * stat/latency.h */
 #define MAX_GENERATIONS 16
 
+/* Who must wake a worker. */
+typedef enum WorkerSleep
+{
+	WORKER_AWAKE,
+	WORKER_FOLLOWS,				/* it sleeps: the stream reader */
+	WORKER_SLEEPS				/* it sleeps: who commits */
+} WorkerSleep;
+
 /* One database that uses the extension: one stream worker. */
 typedef struct DatabaseControl
 {
@@ -70,7 +78,7 @@ typedef struct DatabaseControl
 	pg_atomic_uint64 restart_lsn;	/* WAL before this is not needed again */
 	pg_atomic_uint64 ready_lsn; /* insert position when the worker started:
 								 * readers wait until it is passed */
-	pg_atomic_uint32 worker_sleeping;	/* 1: a commit must set the latch */
+	pg_atomic_uint32 worker_sleeping;	/* WorkerSleep */
 
 	/* who waits counts himself in and out: not reset with the slot */
 	pg_atomic_uint32 waiters;	/* processes in control_wait_*() */
@@ -243,7 +251,7 @@ extern ViewControl *control_view_at(int i);
 extern void control_set_launcher_latch(struct Latch *latch);
 extern void control_wake_launcher(void);
 
-/* Tells the worker of this database that a commit with stream rows ended at lsn. */
+/* Tells the stream reader, or the worker of this database, that a commit with stream rows ended. */
 extern void control_notify_commit(DatabaseControl *db, XLogRecPtr commit_end);
 extern void control_wake_worker(DatabaseControl *db);
 

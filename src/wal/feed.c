@@ -39,7 +39,8 @@ struct Feed
 	XLogRecPtr	start_lsn;
 	XLogRecPtr	applied_lsn;
 	Size		memory_limit;
-	bool		follows;		/* may use the ring */
+	bool		follows;		/* may use the ring ... */
+	XLogRecPtr	follow_lsn;		/* ... once the reader is here */
 
 	Collector  *collector;		/* NULL: in range of the ring */
 	uint64		era;			/* of the ring, and ... */
@@ -95,9 +96,10 @@ feed_open(Oid dbid, XLogRecPtr restart_lsn, XLogRecPtr applied_lsn,
 }
 
 void
-feed_follow(Feed *feed)
+feed_follow(Feed *feed, XLogRecPtr lsn)
 {
 	feed->follows = commit_ring_available();
+	feed->follow_lsn = lsn;
 }
 
 /* --- behind: WAL --------------------------------------------------------- */
@@ -170,7 +172,8 @@ feed_try_ring(Feed *feed)
 		return;
 	commit_ring_get(feed->dbid, &state);
 	if (!state.alive || XLogRecPtrIsInvalid(state.start_lsn) ||
-		position < state.start_lsn || position > state.read_lsn)
+		position < state.start_lsn || position > state.read_lsn ||
+		state.read_lsn < feed->follow_lsn)
 		return;
 	if (!XLogRecPtrIsInvalid(feed->oldest_open_lsn) &&
 		feed->oldest_open_lsn < state.origin_lsn)
@@ -337,14 +340,15 @@ feed_in_range(const Feed *feed)
 }
 
 bool
-feed_awaits_reader(const Feed *feed)
+feed_awaits_reader(const Feed *feed, bool positions)
 {
 	CommitRingState state;
 
 	if (feed->collector != NULL)
 		return false;
 	commit_ring_get(feed->dbid, &state);
-	return feed_at_end(feed, &state);
+	return feed_at_end(feed, &state) &&
+		(!positions || state.read_lsn == feed->read_lsn);
 }
 
 void

@@ -58,8 +58,11 @@ typedef void (*feed_abort_cb) (Oid dbid, const FeedBatch *batch, void *arg);
 extern Feed *feed_open(Oid dbid, XLogRecPtr restart_lsn, XLogRecPtr applied_lsn,
 					   Size memory_limit, MemoryContext parent);
 
-/* The feed may follow the stream reader from now on. */
-extern void feed_follow(Feed *feed);
+/*
+ * The feed may follow the stream reader, once that has got to lsn.  So what
+ * was committed up to lsn is handed on without a pause.
+ */
+extern void feed_follow(Feed *feed, XLogRecPtr lsn);
 
 /*
  * Returns the next committed transaction, or NULL when flushed WAL has been
@@ -76,9 +79,10 @@ extern bool feed_in_range(const Feed *feed);
 
 /*
  * Returns whether the feed has nothing to hand on until the stream reader
- * publishes more.  A feed that reads by itself never waits for it.
+ * publishes more; with positions, whether feed_read_lsn() cannot move either.
+ * A feed that reads by itself never waits for it.
  */
-extern bool feed_awaits_reader(const Feed *feed);
+extern bool feed_awaits_reader(const Feed *feed, bool positions);
 extern void feed_free_transaction(Feed *feed, FeedTransaction *txn);
 
 /* Everything that ended at or before this has been handed on. */

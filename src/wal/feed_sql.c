@@ -76,12 +76,12 @@ stream_ext_feed_transactions(PG_FUNCTION_ARGS)
 	feed = feed_open(MyDatabaseId, restart_lsn, applied_lsn,
 					 (Size) memory_kb * 1024, CurrentMemoryContext);
 	if (PG_GETARG_BOOL(3))
-		feed_follow(feed);
+		feed_follow(feed, InvalidXLogRecPtr);
 	for (;;)
 	{
 		FeedTransaction *txn = feed_next(feed, MaxAllocSize);
 
-		if (txn == NULL && (feed_caught_up(feed) || feed_awaits_reader(feed)))
+		if (txn == NULL && (feed_caught_up(feed) || feed_awaits_reader(feed, false)))
 			break;
 		if (txn == NULL)
 			continue;

@@ -30,6 +30,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "postmaster_check.h"
+#include "shared/commit_ring.h"
 #include "shared/server_state.h"
 #include "shared/slot.h"
 #include "shared/wal_end.h"
@@ -187,20 +188,24 @@ stream_worker_create(Oid dbid)
 	return worker;
 }
 
-/* Makes WAL up to the last commit readable; asynchronous commits may not have. */
+/*
+ * Makes WAL up to the last commit readable; asynchronous commits may not have.
+ * The stream reader does that for whoever follows it.
+ */
 static void
 stream_worker_flush_wal(StreamWorker *worker)
 {
 	XLogRecPtr	commit_lsn = pg_atomic_read_u64(&worker->control->last_commit_lsn);
 
-	if (commit_lsn > GetFlushRecPtr(NULL))
+	if (!worker_feeds_follow(worker) && commit_lsn > GetFlushRecPtr(NULL))
 		XLogFlush(commit_lsn);
 }
 
 /*
  * Lets some more commits gather: being woken by each would cost those who
  * commit more than it is worth.  A session alone never waits for this, and who
- * waits for the worker ends the longer wait.
+ * waits for the worker ends the longer wait.  Behind the stream reader they have
+ * gathered already.
  */
 static void
 stream_worker_gather(StreamWorker *worker)
@@ -208,7 +213,7 @@ stream_worker_gather(StreamWorker *worker)
 	bool		many = worker->gathered >= GATHER_MANY;
 
 	worker->gathered = 0;
-	if (pg_atomic_read_u32(&worker->control->waiters) != 0)
+	if (worker_feeds_follow(worker) || pg_atomic_read_u32(&worker->control->waiters) != 0)
 		return;
 	if (!many)
 	{
@@ -226,8 +231,9 @@ stream_worker_sleep(StreamWorker *worker)
 {
 	DatabaseControl *db = worker->control;
 
-	pg_atomic_exchange_u32(&db->worker_sleeping, 1);
-	if (pg_atomic_read_u64(&db->last_commit_lsn) <= pg_atomic_read_u64(&db->read_lsn))
+	pg_atomic_exchange_u32(&db->worker_sleeping,
+						   worker_feeds_follow(worker) ? WORKER_FOLLOWS : WORKER_SLEEPS);
+	if (worker_feeds_may_sleep(worker))
 	{
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 IDLE_MS, stat_wait_event(STAT_WAIT_WORKER_MAIN));
@@ -241,7 +247,7 @@ stream_worker_sleep(StreamWorker *worker)
 		 */
 		stream_worker_flush_wal(worker);
 	}
-	pg_atomic_write_u32(&db->worker_sleeping, 0);
+	pg_atomic_write_u32(&db->worker_sleeping, WORKER_AWAKE);
 }
 
 /* One round of the main loop. */
@@ -322,6 +328,7 @@ stream_worker_drain(StreamWorker *worker, bool shutdown)
 	while (!TimestampDifferenceExceeds(start, clock_real(), DRAIN_MS))
 	{
 		bool		clients = false;
+		XLogRecPtr	end;
 
 		if (shutdown)
 		{
@@ -330,8 +337,10 @@ stream_worker_drain(StreamWorker *worker, bool shutdown)
 		}
 		QueryCancelPending = false;
 		MemoryContextReset(worker->run_context);
-		XLogFlush(wal_insert_end());
-		if (!worker_feeds_work(worker) && !clients)
+		end = wal_insert_end();
+		XLogFlush(end);
+		commit_ring_wake_reader();
+		if (!worker_feeds_work(worker) && !clients && worker_feeds_have_read(worker, end))
 			break;
 		pg_usleep(10000);
 	}

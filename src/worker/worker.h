@@ -108,6 +108,11 @@ extern bool worker_feeds_work(StreamWorker *worker);	/* true if something was
 extern void worker_feeds_close(StreamWorker *worker);
 
 /* Returns whether the view has applied all there is to read now. */
+extern bool worker_feeds_follow(const StreamWorker *worker);	/* the stream reader */
+
+/* Returns whether there is nothing to read now; who brings something wakes the worker. */
+extern bool worker_feeds_may_sleep(const StreamWorker *worker);
+extern bool worker_feeds_have_read(const StreamWorker *worker, XLogRecPtr lsn);
 extern bool worker_feeds_caught_up(const StreamWorker *worker, const WorkerView *view);
 
 /* apply_view.c: true if the view now holds the run */

@@ -31,6 +31,7 @@
 #include "postmaster_check.h"
 #include "shared/slot.h"
 #include "shared/wal_end.h"
+#include "wal/collector.h"
 #include "worker/worker.h"
 
 /* Read at most this much WAL without a transaction of ours before looking around. */
@@ -50,6 +51,35 @@ feeds_in_step(const StreamWorker *worker, const WorkerView *view)
 	return worker_view_reads(view) &&
 		generation_applied_lsn(view->live.memory) >= worker->applied_lsn &&
 		(worker->feed == NULL || view->reading.restart_lsn >= feed_start_lsn(worker->feed));
+}
+
+/* Returns whether everybody's feed follows the stream reader. */
+bool
+worker_feeds_follow(const StreamWorker *worker)
+{
+	return worker->feed != NULL && feed_in_range(worker->feed);
+}
+
+/*
+ * Returns whether there is nothing to read now.  Behind the stream reader that
+ * is so until it publishes an entry for this database or, for who waits, a
+ * position: it looks who sleeps after it has published.
+ */
+bool
+worker_feeds_may_sleep(const StreamWorker *worker)
+{
+	DatabaseControl *db = worker->control;
+
+	if (worker_feeds_follow(worker))
+		return feed_awaits_reader(worker->feed, pg_atomic_read_u32(&db->waiters) != 0);
+	return pg_atomic_read_u64(&db->last_commit_lsn) <= pg_atomic_read_u64(&db->read_lsn);
+}
+
+/* Returns whether everybody's feed has got to lsn, or could not be read. */
+bool
+worker_feeds_have_read(const StreamWorker *worker, XLogRecPtr lsn)
+{
+	return worker->feed == NULL || feed_read_lsn(worker->feed) >= lsn;
 }
 
 /* Returns whether the view has applied all there is to read now. */
@@ -88,10 +118,10 @@ feeds_wal_exists(StreamWorker *worker, WorkerView *view)
 
 	PG_TRY();
 	{
-		Feed	   *feed = feed_open(worker->dbid, view->reading.restart_lsn,
-									 generation_applied_lsn(view->live.memory), 0, context);
+		CollectorOptions options = {.dbid = worker->dbid,.start_lsn = view->reading.restart_lsn};
+		bool		at_end;
 
-		(void) feed_next(feed, 1);
+		(void) collector_next(collector_open(&options, context), 1, &at_end);
 		exists = true;
 	}
 	PG_CATCH();
@@ -175,6 +205,7 @@ feeds_open(StreamWorker *worker)
 	worker->applied_lsn = applied_lsn;
 	worker->feed = feed_open(worker->dbid, restart_lsn, applied_lsn,
 							 (Size) guc_work_memory_kb * 1024, worker->context);
+	feed_follow(worker->feed, pg_atomic_read_u64(&worker->control->last_commit_lsn));
 }
 
 /*
@@ -341,9 +372,12 @@ feeds_catch_up_step(StreamWorker *worker, WorkerView *view, bool *moved)
 	bool		applied = true;
 
 	if (view->reading.feed == NULL)
+	{
 		view->reading.feed = feed_open(worker->dbid, view->reading.restart_lsn,
 								  generation_applied_lsn(view->live.memory),
 								  (Size) guc_work_memory_kb * 1024, view->live.context);
+		feed_follow(view->reading.feed, pg_atomic_read_u64(&worker->control->last_commit_lsn));
+	}
 	before = feed_read_lsn(view->reading.feed);
 	run = run_collect(view->reading.feed, READ_SLICE_BYTES, worker->run_context);
 	*moved = run != NULL || feed_read_lsn(view->reading.feed) > before;

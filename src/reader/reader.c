@@ -8,6 +8,8 @@
  * nobody's views can hold it up.  Nor does it wait until a commit is visible: who
  * needs that waits for it.
  *
+ * It also touches the replication slots, which are never kept acquired and would look idle.
+ *
  * It is connected to no database, but stands in the ProcArray: a process
  * outside may not touch replication slots.
  *
@@ -52,6 +54,8 @@
 #define GATHER_US			300
 #define GATHER_MANY_MS		2
 #define GATHER_MANY			8	/* transactions in the last slice */
+/* Slots are touched this often. */
+#define TOUCH_MS			60000
 /* At shutdown the workers have this long to leave first. */
 #define LEAVE_MS			4000
 
@@ -68,6 +72,7 @@ typedef struct StreamReader
 	int			open_size;
 	int			transactions;	/* in this slice */
 	List	   *databases;		/* that they were of */
+	TimestampTz touched;		/* the slots, last */
 	TimestampTz asked_to_leave; /* 0 = not yet */
 } StreamReader;
 
@@ -435,6 +440,18 @@ reader_must_leave(StreamReader *reader)
 		TimestampDifferenceExceeds(reader->asked_to_leave, now, LEAVE_MS);
 }
 
+/* Touches the slots now and then, whether their databases have a worker or not. */
+static void
+reader_touch_slots(StreamReader *reader)
+{
+	TimestampTz now = clock_real();
+
+	if (!TimestampDifferenceExceeds(reader->touched, now, TOUCH_MS))
+		return;
+	reader->touched = now;
+	slot_touch_all();
+}
+
 /* One round of the main loop. */
 static void
 reader_round(StreamReader *reader)
@@ -457,6 +474,7 @@ reader_round(StreamReader *reader)
 		reader_flush_wal();
 		moved = reader_read_slice(reader);
 		reader_wake_workers(reader);
+		reader_touch_slots(reader);
 	}
 	if (reader->transactions > 1)
 		reader_gather(reader);

@@ -491,6 +491,30 @@ slot_list_databases(void)
 	return result;
 }
 
+/* Acquires the slot or fails at once, and lets it go again. */
+static void
+slot_touch_nowait(const char *name)
+{
+	compat_slot_acquire_nowait(name);
+	ReplicationSlotRelease();
+}
+
+void
+slot_touch_all(void)
+{
+	List	   *dbids = slot_list_databases();
+	ListCell   *lc;
+
+	foreach(lc, dbids)
+	{
+		NameData	name;
+
+		slot_name(lfirst_oid(lc), &name);
+		(void) slot_try(slot_touch_nowait, NameStr(name));
+	}
+	list_free(dbids);
+}
+
 XLogRecPtr
 slot_oldest_lsn(void)
 {

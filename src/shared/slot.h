@@ -69,6 +69,12 @@ extern void slot_unlock(Oid dbid);
 /* Drops it, unless an open transaction relies on the slot: then returns false. */
 extern bool slot_drop_unused(Oid dbid);
 
+/*
+ * Makes every slot of ours one that was in use just now: from PostgreSQL 18 on the
+ * server may give up slots that nobody acquires.  Needs no transaction.
+ */
+extern void slot_touch_all(void);
+
 /* The oldest position that any slot of ours keeps, or invalid. */
 extern XLogRecPtr slot_oldest_lsn(void);
 

@@ -374,8 +374,8 @@ feeds_catch_up_step(StreamWorker *worker, WorkerView *view, bool *moved)
 	if (view->reading.feed == NULL)
 	{
 		view->reading.feed = feed_open(worker->dbid, view->reading.restart_lsn,
-								  generation_applied_lsn(view->live.memory),
-								  (Size) guc_work_memory_kb * 1024, view->live.context);
+									   generation_applied_lsn(view->live.memory),
+									   (Size) guc_work_memory_kb * 1024, view->live.context);
 		feed_follow(view->reading.feed, pg_atomic_read_u64(&worker->control->last_commit_lsn));
 	}
 	before = feed_read_lsn(view->reading.feed);

@@ -280,6 +280,14 @@ my %fault = (
 		my $pid = find_pid(q{backend_type = 'stream worker'});
 		kill 'TERM', $pid if $pid;
 	},
+	'kill -9 reader' => sub {
+		my $pid = find_pid(q{backend_type = 'stream reader'});
+		kill 'KILL', $pid if $pid;
+	},
+	'terminate reader' => sub {
+		my $pid = find_pid(q{backend_type = 'stream reader'});
+		kill 'TERM', $pid if $pid;
+	},
 	'kill -9 backend' => sub {
 		my $pid = find_pid(q{backend_type = 'client backend' AND pid <> pg_backend_pid()});
 		kill 'KILL', $pid if $pid;

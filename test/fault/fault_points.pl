@@ -58,6 +58,8 @@ my @load = (
 	q{ALTER MATERIALIZED VIEW short SET (stream.retention = '1 day')},
 	q{SELECT 1 / (count(*) = 0)::int FROM pg_class WHERE relname ~ ('storage_' || 'short'::regclass::oid || '_2026')},
 	'CHECKPOINT',
+	# a worker without a reader reads by itself, and goes over to the next one
+	'SELECT pg_terminate_backend(pid) FROM pg_stat_stream_reader WHERE pid IS NOT NULL',
 	write_sql(10, 10),
 	'SELECT stream_sync()');
 

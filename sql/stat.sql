@@ -63,14 +63,19 @@ SELECT stream_sync();
 SELECT watermark FROM pg_stat_stream_view WHERE viewname = 'per_hour';
 DROP MATERIALIZED VIEW per_hour;
 
--- the worker
-SELECT datname = current_database() AS here, pid IS NOT NULL AS runs, worker_starts > 0 AS starts, on_hold,
-       read_lsn >= last_commit_lsn AS has_read, retained_bytes >= 0 AS retained, transactions > 0 AS transactions,
-       wal_bytes_read > 0 AS wal
-  FROM pg_stat_stream_worker WHERE datid = (SELECT oid FROM pg_database WHERE datname = current_database());
+-- the database and its worker: all views here are harmless
+SELECT datname = current_database() AS here, worker_starts > 0 AS starts, on_hold,
+       read_lsn >= last_commit_lsn AS has_read, retained_bytes >= 0 AS retained, transactions > 0 AS transactions
+  FROM pg_stat_stream_database WHERE datid = (SELECT oid FROM pg_database WHERE datname = current_database());
+SELECT datname = current_database() AS here, worker_type, usename, views > 0 AS views,
+       backend_start < now() AS started, transactions > 0 AS transactions, wal_bytes_read > 0 AS wal
+  FROM pg_stat_stream_worker WHERE worker_type = 'shared' AND datid = (SELECT oid FROM pg_database WHERE datname = current_database());
+SELECT viewname, isolation, worker_pid = (SELECT pid FROM pg_stat_stream_worker WHERE datname = current_database() AND worker_type = 'shared') AS its_worker
+  FROM pg_stat_stream_view ORDER BY viewname;
 
 -- the oldest open transaction, here a prepared one, holds up what may be forgotten
-CREATE VIEW here AS SELECT * FROM pg_stat_stream_worker WHERE datname = current_database();
+CREATE VIEW here AS SELECT d.*, w.pid FROM pg_stat_stream_database d
+  LEFT JOIN pg_stat_stream_worker w ON w.datid = d.datid AND w.worker_type = 'shared' WHERE d.datname = current_database();
 SELECT oldest_xact_lsn FROM here;
 BEGIN;
 INSERT INTO events VALUES (now(), 1, 1);
@@ -103,6 +108,7 @@ SET ROLE regress_stat_reader;
 SELECT viewname, rows_in > 0 AS rows, last_error_sqlstate, last_error FROM pg_stat_stream_view ORDER BY viewname;
 SELECT rows_in > 0 AS rows FROM pg_stat_stream;
 SELECT count(*) > 0 AS workers FROM pg_stat_stream_worker;
+SELECT count(*) > 0 AS databases FROM pg_stat_stream_database;
 SELECT * FROM _stream_ext.stat_view();
 SELECT pg_stat_reset_stream();
 RESET ROLE;

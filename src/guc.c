@@ -34,6 +34,8 @@ int			guc_read_others_timeout_ms = 1000;
 int			guc_read_timeout_ms = 10000;
 int			guc_shared_memory_kb = 65536;
 int			guc_work_memory_kb = 65536;
+int			guc_worker_idle_timeout_ms = 300000;
+int			guc_workers = 8;
 
 static const struct config_enum_entry read_freshness_options[] = {
 	{"database", READ_FRESHNESS_DATABASE, false},
@@ -132,6 +134,14 @@ static const IntSetting int_settings[] = {
 		"Memory of one stream worker for unfinished transactions, and again for the groups of one run.",
 		NULL,
 	&guc_work_memory_kb, 1024, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB},
+	{"stream_ext.worker_idle_timeout",
+		"Time after which a stream worker that has nothing to do leaves.",
+		"It comes back when there is work. -1 lets it stay.",
+	&guc_worker_idle_timeout_ms, -1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS},
+	{"stream_ext.workers",
+		"Number of stream workers of one database.",
+		"One maintains the harmless views, each other one those of one owner. Where more are wanted they take turns.",
+	&guc_workers, 1, 1024, PGC_SIGHUP, 0},
 };
 
 /* Refuses names of inputs that do not fit into a batch. */

@@ -34,6 +34,8 @@ extern int	guc_read_others_timeout_ms; /* a reader waits this long for what
 extern int	guc_read_timeout_ms;	/* ... and this long for its own */
 extern int	guc_shared_memory_kb;	/* postmaster, groups of all views */
 extern int	guc_work_memory_kb; /* one worker's scratch, and its assembler */
+extern int	guc_worker_idle_timeout_ms; /* then it leaves; -1 = never */
+extern int	guc_workers;		/* of one database */
 
 /* Defines the settings and reserves their prefix. Called by _PG_init only. */
 extern void guc_define(void);

@@ -25,6 +25,7 @@
 #include "shared/commit_ring.h"
 #include "shared/control.h"
 #include "shared/recovery_slot.h"
+#include "shared/worker_control.h"
 #include "stream_am/stream_am.h"
 #include "worker/worker.h"
 #include "state/generation.h"
@@ -45,6 +46,7 @@ stream_ext_shmem_request(void)
 
 	RequestAddinShmemSpace(control_shmem_size());
 	RequestAddinShmemSpace(commit_ring_shmem_size());
+	RequestAddinShmemSpace(worker_control_shmem_size());
 	RequestAddinShmemSpace(generation_shmem_size());
 #ifdef STREAM_EXT_FAULTS
 	RequestAddinShmemSpace(fault_point_shmem_size());
@@ -61,6 +63,7 @@ stream_ext_shmem_startup(void)
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
 	control_shmem_init();
 	commit_ring_shmem_init();
+	worker_control_shmem_init();
 	generation_shmem_init();
 #ifdef STREAM_EXT_FAULTS
 	fault_point_shmem_init();

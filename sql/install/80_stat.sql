@@ -1,5 +1,5 @@
 
-/* ---- statistics: pg_stat_stream, pg_stat_stream_view, pg_stat_stream_worker ---- */
+/* ---- statistics: pg_stat_stream, pg_stat_stream_view, pg_stat_stream_database, pg_stat_stream_worker ---- */
 
 CREATE FUNCTION _stream_ext.stat_stream(
     OUT relid oid, OUT rows_in bigint, OUT batches_in bigint, OUT bytes_in bigint,
@@ -15,6 +15,7 @@ GRANT EXECUTE ON FUNCTION _stream_ext.stat_stream() TO PUBLIC;
 
 CREATE FUNCTION _stream_ext.stat_view(
     OUT viewid oid, OUT state text,
+    OUT worker_pid integer, OUT slow boolean,
     OUT rows_in bigint, OUT rows_processed bigint, OUT rows_filtered bigint,
     OUT rows_late bigint, OUT rows_late_dropped bigint, OUT rows_late_side bigint,
     OUT rows_expired bigint, OUT rows_rejected bigint,
@@ -37,13 +38,21 @@ CREATE FUNCTION _stream_ext.stat_view(
 COMMENT ON FUNCTION _stream_ext.stat_view() IS 'rows behind pg_stat_stream_view';
 GRANT EXECUTE ON FUNCTION _stream_ext.stat_view() TO PUBLIC;
 
-CREATE FUNCTION _stream_ext.stat_worker(
-    OUT pid integer, OUT datid oid, OUT worker_start_time timestamptz, OUT worker_starts bigint,
-    OUT last_exit_time timestamptz, OUT on_hold boolean,
-    OUT read_lsn pg_lsn, OUT restart_lsn pg_lsn, OUT retained_bytes bigint,
+CREATE FUNCTION _stream_ext.stat_database(
+    OUT datid oid, OUT on_hold boolean, OUT worker_starts bigint,
+    OUT last_exit_time timestamptz, OUT read_lsn pg_lsn, OUT restart_lsn pg_lsn, OUT retained_bytes bigint,
     OUT last_commit_lsn pg_lsn, OUT oldest_xact_lsn pg_lsn,
-    OUT transactions bigint, OUT transactions_reread bigint, OUT wal_bytes_read bigint,
-    OUT slot_advances bigint, OUT batches_malformed bigint)
+    OUT transactions bigint, OUT slot_advances bigint, OUT batches_malformed bigint)
+    RETURNS SETOF record
+    LANGUAGE c STRICT VOLATILE PARALLEL RESTRICTED ROWS 2 AS 'MODULE_PATHNAME', 'stream_ext_stat_database';
+COMMENT ON FUNCTION _stream_ext.stat_database() IS 'rows behind pg_stat_stream_database';
+GRANT EXECUTE ON FUNCTION _stream_ext.stat_database() TO PUBLIC;
+
+CREATE FUNCTION _stream_ext.stat_worker(
+    OUT pid integer, OUT datid oid, OUT ownerid oid, OUT start_time timestamptz,
+    OUT idle_since timestamptz, OUT views integer,
+    OUT read_lsn pg_lsn,
+    OUT transactions bigint, OUT transactions_reread bigint, OUT wal_bytes_read bigint)
     RETURNS SETOF record
     LANGUAGE c STRICT VOLATILE PARALLEL RESTRICTED ROWS 2 AS 'MODULE_PATHNAME', 'stream_ext_stat_worker';
 COMMENT ON FUNCTION _stream_ext.stat_worker() IS 'rows behind pg_stat_stream_worker';
@@ -104,6 +113,7 @@ CREATE VIEW @extschema@.pg_stat_stream_view AS
                 WHEN s.state IS NULL THEN 'waiting'
                 WHEN s.state OPERATOR(pg_catalog.=) 'lagging' OR s.state OPERATOR(pg_catalog.=) 'waiting'
                 THEN s.state ELSE v.state END AS state,
+           s.worker_pid,
            coalesce(s.rows_in, 0) AS rows_in,
            coalesce(s.rows_processed, 0) AS rows_processed,
            coalesce(s.rows_filtered, 0) AS rows_filtered,
@@ -156,10 +166,10 @@ CREATE VIEW @extschema@.pg_stat_stream_view AS
                                    THEN 'no stream worker has taken up the view'
                                    WHEN s.state OPERATOR(pg_catalog.=) 'waiting'
                                    THEN 'no stream worker runs for the view' END) END AS last_error,
-           i.isolation,
+           CASE WHEN s.slow THEN 'owner' ELSE i.isolation END AS isolation,
            CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
                      OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
-                THEN i.reason END AS isolation_reason,
+                THEN CASE WHEN s.slow THEN 'slow runs' ELSE i.reason END END AS isolation_reason,
            s.stats_reset
     FROM _stream_ext.continuous_view v
     JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) v.view::pg_catalog.oid
@@ -177,15 +187,27 @@ COMMENT ON VIEW @extschema@.pg_stat_stream_view IS
 REVOKE ALL ON @extschema@.pg_stat_stream_view FROM PUBLIC;
 GRANT SELECT ON @extschema@.pg_stat_stream_view TO PUBLIC;
 
+CREATE VIEW @extschema@.pg_stat_stream_database AS
+    SELECT s.datid, d.datname, s.on_hold, s.worker_starts, s.last_exit_time, s.read_lsn, s.restart_lsn,
+           s.retained_bytes, s.last_commit_lsn, s.oldest_xact_lsn, s.transactions, s.slot_advances,
+           s.batches_malformed
+    FROM _stream_ext.stat_database() s
+    LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.datid;
+COMMENT ON VIEW @extschema@.pg_stat_stream_database IS
+    'statistics: one row for each database of the cluster that has streams';
+REVOKE ALL ON @extschema@.pg_stat_stream_database FROM PUBLIC;
+GRANT SELECT ON @extschema@.pg_stat_stream_database TO PUBLIC;
+
 CREATE VIEW @extschema@.pg_stat_stream_worker AS
-    SELECT w.pid, w.datid, d.datname, w.worker_start_time, w.worker_starts, w.last_exit_time,
-           w.on_hold, w.read_lsn, w.restart_lsn, w.retained_bytes, w.last_commit_lsn,
-           w.oldest_xact_lsn, w.transactions, w.transactions_reread, w.wal_bytes_read, w.slot_advances,
-           w.batches_malformed
+    SELECT w.pid, w.datid, d.datname,
+           CASE WHEN w.ownerid IS NULL THEN 'shared' ELSE 'owner' END AS worker_type,
+           w.ownerid AS usesysid, pg_catalog.pg_get_userbyid(w.ownerid) AS usename,
+           w.start_time AS backend_start, w.idle_since, w.views, w.read_lsn,
+           w.transactions, w.transactions_reread, w.wal_bytes_read
     FROM _stream_ext.stat_worker() w
     LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) w.datid;
 COMMENT ON VIEW @extschema@.pg_stat_stream_worker IS
-    'statistics: one row for each database of the cluster that has streams, with its stream worker';
+    'statistics: one row for each stream worker of the cluster';
 REVOKE ALL ON @extschema@.pg_stat_stream_worker FROM PUBLIC;
 GRANT SELECT ON @extschema@.pg_stat_stream_worker TO PUBLIC;
 

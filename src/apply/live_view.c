@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "miscadmin.h"
 #include "rewrite/rewriteHandler.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
@@ -171,10 +172,15 @@ live_view_attach(LiveView *view, XLogRecPtr stored_lsn)
 		live_view_refresh(view, false);
 	if (view->scratch == NULL)
 		view->scratch = scratch_create(view->desc, view->context);
-	if (view->memory == NULL)
-		view->memory = generation_attach(view->control, view->desc,
-										 stored_lsn, view->watermark.watermark,
-										 view->context);
+	if (view->memory != NULL)
+		return;
+	/* a former worker may have shown this much; what it had is read again */
+	pg_atomic_write_u64(&view->control->ready_lsn,
+						Max(pg_atomic_read_u64(&view->control->applied_lsn_hint),
+							pg_atomic_read_u64(&control_database(MyDatabaseId, true)->ready_lsn)));
+	view->memory = generation_attach(view->control, view->desc,
+									 stored_lsn, view->watermark.watermark,
+									 view->context);
 }
 
 /*

@@ -196,6 +196,31 @@ catalog_get_view(Oid viewid)
 	return view;
 }
 
+/* Returns a copy of a view's row in CurrentMemoryContext. */
+ViewCatalog *
+catalog_copy_view(const ViewCatalog *from)
+{
+	ViewCatalog *copy = palloc(sizeof(ViewCatalog));
+
+	*copy = *from;
+	copy->settings = copyObject(from->settings);
+	if (from->state_message)
+		copy->state_message = pstrdup(from->state_message);
+	if (from->options.retention)
+		copy->options.retention = pstrdup(from->options.retention);
+	if (from->options.partition_width)
+		copy->options.partition_width = pstrdup(from->options.partition_width);
+	if (from->options.lateness)
+		copy->options.lateness = pstrdup(from->options.lateness);
+	if (from->options.late)
+		copy->options.late = pstrdup(from->options.late);
+	if (from->options.emit)
+		copy->options.emit = pstrdup(from->options.emit);
+	if (from->options.on_lag)
+		copy->options.on_lag = pstrdup(from->options.on_lag);
+	return copy;
+}
+
 /* Returns whether relid is what users read of a continuous view. */
 bool
 catalog_is_view(Oid relid)

@@ -65,6 +65,7 @@ typedef struct ViewPosition
 extern List *catalog_list_views(void);
 extern ViewCatalog *catalog_get_view(Oid viewid);	/* NULL if it is no
 													 * continuous view */
+extern ViewCatalog *catalog_copy_view(const ViewCatalog *from);	/* in CurrentMemoryContext */
 extern bool catalog_is_view(Oid relid); /* cheap: false at once where the
 										 * extension is absent */
 

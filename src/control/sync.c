@@ -26,6 +26,7 @@
 #include "control/command.h"
 #include "memory_scan/freshness.h"
 #include "shared/slot.h"
+#include "shared/worker_control.h"
 #include "stat/wait_event.h"
 
 STREAM_FUNCTION(stream_ext_sync);
@@ -46,9 +47,23 @@ typedef struct SyncWait
 } SyncWait;
 
 /*
- * Returns whether one view has got as far as the wait wants.  The worker has
- * counted what it applied once it has moved read_lsn.
+ * Returns whether the view has applied what the wait wants, and its counters
+ * and those of its stream tell of it.
  */
+static bool
+sync_view_applied(const SyncWait *wait, ViewControl *view)
+{
+	WorkerKey	shared = {.dbid = MyDatabaseId};
+	XLogRecPtr	target = control_view_target(wait->db, view, wait->target);
+
+	/* who counts for the streams may be away: nothing is shared here */
+	return pg_atomic_read_u64(&view->applied_lsn_hint) >= target &&
+		pg_atomic_read_u64(&view->counted_lsn) >= target &&
+		(pg_atomic_read_u64(&wait->db->read_lsn) >= wait->target ||
+		 worker_control_pid(shared, NULL) == 0);
+}
+
+/* Returns whether one view has got as far as the wait wants. */
 static bool
 sync_view_reached(const SyncWait *wait, Oid viewid)
 {
@@ -58,8 +73,7 @@ sync_view_reached(const SyncWait *wait, Oid viewid)
 		return false;
 	if (wait->in_storage)
 		return pg_atomic_read_u64(&view->flushed_lsn) >= wait->target;
-	return pg_atomic_read_u64(&view->applied_lsn_hint) >= wait->target &&
-		pg_atomic_read_u64(&wait->db->read_lsn) >= wait->target;
+	return sync_view_applied(wait, view);
 }
 
 /* The condition of control_wait(). */
@@ -121,7 +135,7 @@ sync_raise(const SyncWait *wait, int timeout_ms, bool deadlock)
 				(errcode(ERRCODE_T_R_DEADLOCK_DETECTED),
 				 errmsg("the stream worker waits for a lock that this transaction holds"),
 				 errhint("Commit first, then wait for continuous views.")));
-	if (wait->db->worker_pid == 0)
+	if (view == NULL || view->worker.pid == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("no stream worker came up within %d ms", timeout_ms),
@@ -183,7 +197,7 @@ sync_wait(SyncWait *wait, Oid only_view, int timeout_ms)
 		sync_list_views(wait, only_view);
 		if (wait->viewids == NIL)
 			break;
-		if (wait->db->worker_pid == 0)
+		if (!worker_control_any(MyDatabaseId))
 			slot_make(MyDatabaseId);	/* a restored database has none yet */
 		foreach(lc, wait->viewids)
 		{

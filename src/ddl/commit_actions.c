@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "ddl/commit_actions.h"
 #include "shared/control.h"
+#include "shared/worker_control.h"
 
 /* A stream dropped by a subtransaction that has not aborted so far. */
 typedef struct DroppedStream
@@ -60,7 +61,10 @@ act(void)
 	foreach(lc, dropped_streams)
 		control_forget_stream(MyDatabaseId, ((DroppedStream *) lfirst(lc))->streamid);
 	if (db != NULL)
-		control_wake_worker(db);
+	{
+		pg_atomic_write_u32(&db->wanted, 1);
+		worker_control_wake_database(db->dbid);
+	}
 	control_wake_launcher();
 }
 

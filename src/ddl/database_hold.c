@@ -2,8 +2,8 @@
  * database_hold.c - statements that need a database to themselves.
  *
  * DROP DATABASE, ALTER DATABASE ... RENAME, SET TABLESPACE and CREATE DATABASE,
- * of its template, fail while anybody is connected, and our worker always is.
- * We raise the database's hold count, the worker leaves and the launcher
+ * of its template, fail while anybody is connected, and our workers always are.
+ * We raise the database's hold count, the workers leave and the launcher
  * starts none until the count is zero again.  The session itself may be in the
  * template, in none of the others.
  *
@@ -34,6 +34,7 @@
 #include "ddl/database_hold.h"
 #include "shared/control.h"
 #include "shared/slot.h"
+#include "shared/worker_control.h"
 #include "stat/wait_event.h"
 #include "state/generation.h"
 
@@ -149,7 +150,7 @@ change_hold_count(Oid dbid, int difference)
 	if (db->dbid == dbid && db->hold_count + difference >= 0)
 		db->hold_count += difference;
 	control_unlock();
-	control_wake_worker(db);
+	worker_control_wake_database(dbid);
 	control_wake_launcher();
 }
 
@@ -160,26 +161,11 @@ release_cb(int code, Datum dbid)
 	change_hold_count(DatumGetObjectId(dbid), -1);
 }
 
-/* Returns whether a worker is in the database. */
-static bool
-worker_is_there(Oid dbid)
-{
-	DatabaseControl *db = control_database(dbid, false);
-	bool		there = false;
-
-	if (db == NULL)
-		return false;
-	control_lock(false);
-	there = (db->dbid == dbid && db->worker_pid != 0);
-	control_unlock();
-	return there;
-}
-
-/* Waits until the worker has let go, but not for ever. */
+/* Waits until the workers have let go, but not for ever. */
 static void
-wait_for_worker(Oid dbid)
+wait_for_workers(Oid dbid)
 {
-	for (int waited = 0; waited < HOLD_TIMEOUT_MS && worker_is_there(dbid); waited += HOLD_POLL_MS)
+	for (int waited = 0; waited < HOLD_TIMEOUT_MS && worker_control_any(dbid); waited += HOLD_POLL_MS)
 	{
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
 						 HOLD_POLL_MS, stat_wait_event(STAT_WAIT_DATABASE_HOLD));
@@ -188,7 +174,7 @@ wait_for_worker(Oid dbid)
 	}
 }
 
-/* Runs the statement while the worker is away; see database_hold.h. */
+/* Runs the statement while the workers are away; see database_hold.h. */
 void
 database_hold_run(Oid dbid, bool drops, void (*run) (void *arg), void *arg)
 {
@@ -197,7 +183,7 @@ database_hold_run(Oid dbid, bool drops, void (*run) (void *arg), void *arg)
 	PG_ENSURE_ERROR_CLEANUP(release_cb, ObjectIdGetDatum(dbid));
 	{
 		change_hold_count(dbid, 1);
-		wait_for_worker(dbid);
+		wait_for_workers(dbid);
 		run(arg);
 		if (drops)
 			slot_drop(dbid);

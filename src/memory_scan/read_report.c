@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "guc.h"
 #include "memory_scan/read_report.h"
+#include "shared/worker_control.h"
 
 /* Returns the name of the state that the view is in. */
 static const char *
@@ -49,11 +50,13 @@ obstacle(const ReadWait *wait, ViewControl *view)
 {
 	int			blocker;
 
-	if (wait->db->worker_pid == 0)
+	if (!worker_control_any(MyDatabaseId))
 		return "No stream worker runs in this database: max_worker_processes may be too low.";
-	if (!control_view_is_served(wait->db, view))
+	if (view == NULL)
 		return "No stream worker has taken up the view: stream_ext.max_views may be too low.";
-	blocker = blocker_of(wait->db->worker_pid);
+	if (view->worker.pid == 0)
+		return "The view waits for a process: stream_ext.workers or max_worker_processes may be too low.";
+	blocker = blocker_of(view->worker.pid);
 	if (blocker != 0)
 		return psprintf("The stream worker waits for a lock that process %d holds.", blocker);
 	return psprintf("It is in state \"%s\" and does not hold everything up to %X/%X yet.",

@@ -63,10 +63,15 @@ read_wait_view(const ReadWait *wait)
 XLogRecPtr
 read_wait_required(const ReadWait *wait)
 {
-	if (read_wait_view_stopped(read_wait_view(wait)))
+	ViewControl *view = read_wait_view(wait);
+	XLogRecPtr	lsn = Max(wait->owed_lsn, freshness_required());
+
+	if (view == NULL)
+		return lsn;
+	if (read_wait_view_stopped(view))
 		return wait->owed_lsn;
-	return Max(Max(wait->owed_lsn, freshness_required()),
-			   pg_atomic_read_u64(&wait->db->ready_lsn));
+	return Max(control_view_target(wait->db, view, lsn),
+			   pg_atomic_read_u64(&view->ready_lsn));
 }
 
 /* control_condition: the session's wait is over, for one reason or another. */
@@ -147,7 +152,7 @@ read_wait(ReadWait *wait)
 
 	if (vain_for_session == statement)
 		timeout_ms = 0;
-	if (wait->db->worker_pid == 0)
+	if (!control_view_is_served(read_wait_view(wait)))
 		control_wake_launcher();
 	wait_for_others(wait);
 	left_ms = timeout_ms - (int) TimestampDifferenceMilliseconds(start, clock_real());

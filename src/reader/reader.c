@@ -43,6 +43,7 @@
 #include "shared/control.h"
 #include "shared/server_state.h"
 #include "shared/slot.h"
+#include "shared/worker_control.h"
 #include "stat/wait_event.h"
 #include "wal/collector.h"
 
@@ -104,7 +105,7 @@ reader_exit_cb(int code, Datum arg)
 	for (int i = 0; (db = control_database_at(i)) != NULL; i++)
 	{
 		if (OidIsValid(db->dbid))
-			control_wake_worker(db);
+			worker_control_wake_database(db->dbid);
 	}
 }
 
@@ -330,11 +331,11 @@ reader_wake_workers(StreamReader *reader)
 	pg_memory_barrier();
 	for (int i = 0; (db = control_database_at(i)) != NULL; i++)
 	{
-		if (!OidIsValid(db->dbid) || pg_atomic_read_u32(&db->worker_sleeping) == 0)
+		if (!OidIsValid(db->dbid))
 			continue;
 		if (pg_atomic_read_u32(&db->waiters) != 0 ||
 			list_member_oid(reader->databases, db->dbid))
-			control_wake_worker(db);
+			worker_control_wake_sleepers(db->dbid);
 	}
 	list_free(reader->databases);
 	reader->databases = NIL;
@@ -419,7 +420,7 @@ reader_has_workers(void)
 
 	for (int i = 0; (db = control_database_at(i)) != NULL; i++)
 	{
-		if (OidIsValid(db->dbid) && db->worker_pid != 0)
+		if (OidIsValid(db->dbid) && worker_control_any(db->dbid))
 			return true;
 	}
 	return false;

@@ -14,9 +14,6 @@
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/shmem.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
 #include "clock.h"
@@ -25,6 +22,7 @@
 #include "shared/commit_ring.h"
 #include "shared/control.h"
 #include "shared/slot.h"
+#include "shared/worker_control.h"
 
 /* How often a waiter looks whether the worker waits for it. */
 #define DEADLOCK_CHECK_MS	100
@@ -228,6 +226,7 @@ control_reset_view(ViewControl *view, Oid dbid, Oid viewid)
 	memset(&view->attached, 0, sizeof(*view) - offsetof(ViewControl, attached));
 	view->dbid = dbid;
 	view->viewid = viewid;
+	memset(&view->worker, 0, sizeof(view->worker));
 }
 
 /* Returns the slot of a view; see control.h. */
@@ -374,14 +373,60 @@ control_wake_launcher(void)
 	LWLockRelease(&control->lock);
 }
 
-/* Wakes the stream worker of a database, if there is one. */
-void
-control_wake_worker(DatabaseControl *db)
+/* Says whose worker is to maintain the view; see control.h. */
+bool
+control_place_view(ViewControl *view, Oid streamid, Oid ownerid)
 {
-	LWLockAcquire(&control->lock, LW_SHARED);
-	if (db->worker_latch != NULL)
-		SetLatch(db->worker_latch);
+	bool		changed;
+
+	LWLockAcquire(&control->lock, LW_EXCLUSIVE);
+	changed = !view->worker.placed || view->worker.ownerid != ownerid;
+	pg_atomic_write_u32(&view->streamid, streamid);
+	view->worker.ownerid = ownerid;
+	view->worker.placed = true;
 	LWLockRelease(&control->lock);
+	return changed;
+}
+
+/* Takes the view for this process; see control.h. */
+bool
+control_take_view(ViewControl *view, Oid ownerid)
+{
+	bool		mine;
+
+	LWLockAcquire(&control->lock, LW_EXCLUSIVE);
+	mine = view->worker.placed && view->worker.ownerid == ownerid &&
+		(view->worker.pid == 0 || view->worker.pid == MyProcPid);
+	if (mine)
+		view->worker.pid = MyProcPid;
+	LWLockRelease(&control->lock);
+	return mine;
+}
+
+/* Lets another process have the view. */
+void
+control_release_view(ViewControl *view)
+{
+	LWLockAcquire(&control->lock, LW_EXCLUSIVE);
+	if (view->worker.pid == MyProcPid)
+		view->worker.pid = 0;
+	LWLockRelease(&control->lock);
+}
+
+/* Returns what the view must apply; see control.h. */
+XLogRecPtr
+control_view_target(DatabaseControl *db, ViewControl *view, XLogRecPtr lsn)
+{
+	StreamControl *stream;
+	XLogRecPtr	newest;
+
+	if (view->worker.pid != 0 || !view->attached)
+		return lsn;
+	stream = control_stream(view->dbid, pg_atomic_read_u32(&view->streamid), false);
+	newest = stream ? pg_atomic_read_u64(&stream->last_commit_lsn) :
+		pg_atomic_read_u64(&db->last_commit_lsn);
+	newest = Max(newest, pg_atomic_read_u64(&db->last_prepared_lsn));
+	return Min(lsn, Max(newest, pg_atomic_read_u64(&view->ready_lsn)));
 }
 
 /* Tells who reads WAL that a commit carrying stream rows ended at commit_end. */
@@ -399,8 +444,10 @@ control_notify_commit(DatabaseControl *db, XLogRecPtr commit_end)
 	 * exchange above is a full barrier.  So one of us sees the other.
 	 */
 	commit_ring_wake_if_sleeping();
-	if (pg_atomic_read_u32(&db->worker_sleeping) == WORKER_SLEEPS)
-		control_wake_worker(db);
+	if (pg_atomic_read_u32(&db->sleepers) != 0)
+		worker_control_wake_sleepers(db->dbid);
+	if (pg_atomic_read_u32(&db->absent) != 0)
+		control_wake_launcher();
 }
 
 /* Wakes everybody who waits for positions to move. */
@@ -409,29 +456,6 @@ control_progress(DatabaseControl *db)
 {
 	if (pg_atomic_read_u32(&db->waiters) != 0)
 		ConditionVariableBroadcast(&db->progress);
-}
-
-/* Returns whether the worker waits for a lock that this process holds. */
-static bool
-control_worker_waits_for_me(DatabaseControl *db)
-{
-	pid_t		pid = db->worker_pid;
-	ArrayType  *blockers;
-	int32	   *pids;
-	int			count;
-
-	if (pid == 0)
-		return false;
-	blockers = DatumGetArrayTypeP(DirectFunctionCall1(pg_blocking_pids,
-													  Int32GetDatum((int32) pid)));
-	pids = (int32 *) ARR_DATA_PTR(blockers);
-	count = ArrayGetNItems(ARR_NDIM(blockers), ARR_DIMS(blockers));
-	for (int i = 0; i < count; i++)
-	{
-		if (pids[i] == MyProcPid)
-			return true;
-	}
-	return false;
 }
 
 /* The loop of control_wait(), with the waiter already counted. */
@@ -455,7 +479,7 @@ control_wait_loop(DatabaseControl *db, control_condition reached, void *arg,
 			break;
 		if (ConditionVariableTimedSleep(&db->progress, Min(left, DEADLOCK_CHECK_MS),
 										wait_event_info) &&
-			control_worker_waits_for_me(db))
+			worker_control_waits_for_me(db->dbid))
 			break;
 	}
 	ConditionVariableCancelSleep();
@@ -480,7 +504,7 @@ control_wait(DatabaseControl *db, control_condition reached, void *arg,
 	if (reached(arg))
 		return true;
 
-	if (db->worker_pid == 0 && !RecoveryInProgress())
+	if (!worker_control_any(db->dbid) && !RecoveryInProgress())
 	{
 		/*
 		 * a promoted standby has views but no slot, by which workers are
@@ -494,7 +518,7 @@ control_wait(DatabaseControl *db, control_condition reached, void *arg,
 	PG_ENSURE_ERROR_CLEANUP(control_wait_end_cb, PointerGetDatum(db));
 	{
 		commit_ring_wake_reader();
-		control_wake_worker(db);
+		worker_control_wake_database(db->dbid);
 		result = control_wait_loop(db, reached, arg, timeout_ms, wait_event_info);
 	}
 	PG_END_ENSURE_ERROR_CLEANUP(control_wait_end_cb, PointerGetDatum(db));
@@ -504,9 +528,19 @@ control_wait(DatabaseControl *db, control_condition reached, void *arg,
 
 /* Returns whether a worker that runs maintains the view; see control.h. */
 bool
-control_view_is_served(const DatabaseControl *db, const ViewControl *view)
+control_view_is_served(const ViewControl *view)
 {
-	return db != NULL && db->worker_pid != 0 && view != NULL && view->attached;
+	return view != NULL && view->worker.pid != 0 && view->attached;
+}
+
+/* Returns whether the view lacks a worker; see control.h. */
+bool
+control_view_waits(DatabaseControl *db, ViewControl *view)
+{
+	if (control_view_is_served(view))
+		return false;
+	return !view->attached || pg_atomic_read_u32(&view->worker.waits_for_process) != 0 ||
+		pg_atomic_read_u64(&view->applied_lsn_hint) < control_view_target(db, view, PG_UINT64_MAX);
 }
 
 static const char *const view_state_names[] = {

@@ -47,47 +47,40 @@ typedef enum LagPolicy
 								 * stat/latency.h */
 #define MAX_GENERATIONS 16
 
-/* Who must wake a worker. */
-typedef enum WorkerSleep
-{
-	WORKER_AWAKE,
-	WORKER_FOLLOWS,				/* it sleeps: the stream reader */
-	WORKER_SLEEPS				/* it sleeps: who commits */
-} WorkerSleep;
-
-/* One database that uses the extension: one stream worker. */
+/* One database that uses the extension; its workers: see worker_control.h. */
 typedef struct DatabaseControl
 {
 	/* protected by ControlLock */
 	Oid			dbid;			/* InvalidOid = free slot */
-	int			hold_count;		/* > 0: the worker must let go of the database */
-	pid_t		worker_pid;		/* 0 = none */
-	struct Latch *worker_latch;
-	TimestampTz worker_start_time;
-	int64		worker_starts;
+	int			hold_count;		/* > 0: workers must let go of the database */
+	int64		worker_starts;	/* of the shared worker */
 	TimestampTz last_exit_time;
-	bool		exit_was_asked; /* by a signal or a hold: no failure */
 
 	/* atomics */
 	pg_atomic_uint64 last_commit_lsn;	/* end of the newest commit record
 										 * that carried stream rows */
 	pg_atomic_uint64 last_prepared_lsn; /* end of the newest COMMIT PREPARED,
 										 * whatever it carried */
-	pg_atomic_uint64 read_lsn;	/* WAL before this has been read and applied
-								 * to every running view */
+	pg_atomic_uint64 read_lsn;	/* the shared worker has read and counted WAL
+								 * before this */
 	pg_atomic_uint64 restart_lsn;	/* WAL before this is not needed again */
-	pg_atomic_uint64 ready_lsn; /* insert position when the worker started:
-								 * readers wait until it is passed */
-	pg_atomic_uint32 worker_sleeping;	/* WorkerSleep */
+	pg_atomic_uint64 ready_lsn; /* insert position when the first worker since
+								 * server start came up: what any view may
+								 * have shown before */
+	pg_atomic_uint64 placement; /* changes whenever a view gets another worker */
+	pg_atomic_uint32 sleepers;	/* workers that a commit must wake, not the
+								 * stream reader */
+	pg_atomic_uint32 wanted;	/* 1: the shared worker shall look at the
+								 * catalog */
+	pg_atomic_uint32 absent;	/* 1: some worker is away, and a commit wakes
+								 * the launcher */
 
 	/* who waits counts himself in and out: not reset with the slot */
 	pg_atomic_uint32 waiters;	/* processes in control_wait_*() */
 	ConditionVariable progress; /* broadcast when positions move and waiters >
 								 * 0 */
 
-	pg_atomic_uint64 transactions;	/* applied */
-	pg_atomic_uint64 wal_bytes_read;
-	pg_atomic_uint64 transactions_reread;	/* larger than memory */
+	pg_atomic_uint64 transactions;	/* read */
 	pg_atomic_uint64 oldest_xact_lsn;	/* first batch of the oldest open one,
 										 * 0 = none */
 	pg_atomic_uint64 slot_advances;
@@ -142,12 +135,28 @@ typedef struct ViewPanes
 	AttrNumber	end_attnum;		/* the window's end, or 0 */
 } ViewPanes;
 
+/* Who maintains a view. */
+typedef struct ViewWorker
+{
+	/* protected by ControlLock */
+	Oid			ownerid;		/* key of the worker that shall */
+	bool		placed;			/* ownerid is valid */
+	pid_t		pid;			/* that does now, 0 = none */
+
+	/* atomics */
+	pg_atomic_uint32 wanted;	/* 1: its worker shall look at it */
+	pg_atomic_uint32 waits_for_process; /* 1: no process is free for its
+										 * worker */
+	pg_atomic_uint32 slow;		/* 1: too slow to be among others' views */
+} ViewWorker;
+
 /* One continuous view. */
 typedef struct ViewControl
 {
 	/* protected by ControlLock */
 	Oid			dbid;
 	Oid			viewid;			/* InvalidOid = free slot */
+	ViewWorker	worker;
 
 	/* protected by gate + lock; see state/generation.h */
 	LWLock		gate;
@@ -161,6 +170,10 @@ typedef struct ViewControl
 
 	/* atomics */
 	pg_atomic_uint64 applied_lsn_hint;	/* copy of applied_lsn, to poll */
+	pg_atomic_uint64 counted_lsn;	/* the counters below tell of commits up
+									 * to here */
+	pg_atomic_uint64 ready_lsn; /* readers wait until it is passed: a former
+								 * worker may have shown that much */
 	pg_atomic_uint64 flushed_lsn;	/* position in the catalog, committed */
 	pg_atomic_uint64 flush_request; /* stream_flush(): WAL up to here */
 	pg_atomic_uint32 state;		/* ViewState */
@@ -198,7 +211,7 @@ typedef struct ViewControl
 	pg_atomic_uint64 stats_reset;
 	pg_atomic_uint64 latency[LATENCY_BUCKETS];	/* commit to visible */
 
-	/* of the view, as its worker has read them; 0 before */
+	/* of the view, as a worker has read them; 0 before */
 	pg_atomic_uint32 streamid;
 	pg_atomic_uint32 ownerid;
 	pg_atomic_uint32 lag_policy;	/* LagPolicy */
@@ -251,16 +264,35 @@ extern ViewControl *control_view_at(int i);
 extern void control_set_launcher_latch(struct Latch *latch);
 extern void control_wake_launcher(void);
 
-/* Tells the stream reader, or the worker of this database, that a commit with stream rows ended. */
+/* Tells the stream reader, or the workers of this database, that a commit with stream rows ended. */
 extern void control_notify_commit(DatabaseControl *db, XLogRecPtr commit_end);
-extern void control_wake_worker(DatabaseControl *db);
+
+/*
+ * Says whose worker is to maintain the view (InvalidOid: the shared one).
+ * Returns whether that is new; then workers and launcher are to be woken.
+ */
+extern bool control_place_view(ViewControl *view, Oid streamid, Oid ownerid);
+
+/*
+ * Takes the view for this process: it is placed with ownerid and nobody else
+ * has it.  It stays taken until control_release_view() or the process's end.
+ */
+extern bool control_take_view(ViewControl *view, Oid ownerid);
+extern void control_release_view(ViewControl *view);
+
+/*
+ * Returns what a view must have applied in order to hold everything up to lsn:
+ * lsn, or, while its worker is away for want of work, the newest commit before
+ * it that concerns the view.
+ */
+extern XLogRecPtr control_view_target(DatabaseControl *db, ViewControl *view, XLogRecPtr lsn);
 
 /* Wakes everybody in control_wait_*() after positions moved. */
 extern void control_progress(DatabaseControl *db);
 
 /*
  * Waits until get(arg) is true, at most timeout_ms.  Interruptible.  Wakes
- * the worker first.  Returns false at once, whatever the timeout, when the
+ * the workers first.  Returns false at once, whatever the timeout, when a
  * worker waits for a lock that this process holds (nobody else would notice
  * that deadlock), and at the timeout.
  */
@@ -268,8 +300,11 @@ typedef bool (*control_condition) (void *arg);
 extern bool control_wait(DatabaseControl *db, control_condition reached, void *arg,
 						 int timeout_ms, uint32 wait_event_info);
 
-/* Whether a worker that runs maintains the view; either may be NULL. */
-extern bool control_view_is_served(const DatabaseControl *db, const ViewControl *view);
+/* Whether a worker that runs maintains the view, which may be NULL. */
+extern bool control_view_is_served(const ViewControl *view);
+
+/* Whether the view lacks a worker and has something to do for one. */
+extern bool control_view_waits(DatabaseControl *db, ViewControl *view);
 
 extern const char *control_view_state_name(ViewState state);
 extern bool control_parse_view_state(const char *name, ViewState *state);

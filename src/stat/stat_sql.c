@@ -1,9 +1,9 @@
 /*
- * stat_sql.c - the rows behind pg_stat_stream, _view and _worker.
+ * stat_sql.c - the rows behind pg_stat_stream, _view, _database and _worker.
  *
  * The functions read the control block; names, owners and what is durable are
  * joined in SQL (sql/install/80_stat.sql).  Streams and views are those of
- * this database, workers those of the cluster.  Counters live since the
+ * this database, workers and databases those of the cluster.  Counters live since the
  * server started, or since pg_stat_reset_stream().
  *
  * Locking: counters are atomics, read one by one; what a view has in memory
@@ -26,16 +26,18 @@
 #include "guc.h"
 #include "shared/control.h"
 #include "shared/wal_end.h"
+#include "shared/worker_control.h"
 #include "stat/latency.h"
 #include "window/watermark.h"
 
 STREAM_FUNCTION(stream_ext_stat_stream);
 STREAM_FUNCTION(stream_ext_stat_view);
+STREAM_FUNCTION(stream_ext_stat_database);
 STREAM_FUNCTION(stream_ext_stat_worker);
 STREAM_FUNCTION(stream_ext_stat_reset);
 STREAM_FUNCTION(stream_ext_watermark_time);
 
-#define MAX_COLUMNS 40
+#define MAX_COLUMNS 64
 
 /* A row being put together, column by column. */
 typedef struct StatRow
@@ -262,11 +264,11 @@ stream_ext_watermark_time(PG_FUNCTION_ARGS)
 
 /* The state in shared memory: a view that goes on needs somebody who serves it. */
 static void
-put_view_state(StatRow *row, ViewControl *view, const DatabaseControl *db)
+put_view_state(StatRow *row, ViewControl *view, DatabaseControl *db)
 {
 	ViewState	state = pg_atomic_read_u32(&view->state);
 
-	if (state == VIEW_RUNNING && !control_view_is_served(db, view))
+	if (state == VIEW_RUNNING && (db == NULL || control_view_waits(db, view)))
 		put_text(row, "waiting");
 	else
 		put_text(row, control_view_state_name(state));
@@ -290,6 +292,8 @@ stream_ext_stat_view(PG_FUNCTION_ARGS)
 			continue;
 		put_oid(&row, view->viewid);
 		put_view_state(&row, view, db);
+		put(&row, Int32GetDatum(view->worker.pid), view->worker.pid == 0);
+		put(&row, BoolGetDatum(pg_atomic_read_u32(&view->worker.slow) != 0), false);
 		put_view_rows(&row, view);
 		put_view_memory(&row, view, error, &sqlstate);
 		put_view_flushes(&row, view);
@@ -314,7 +318,7 @@ wal_end(void)
 
 /* One row per database of the cluster that uses streams. */
 Datum
-stream_ext_stat_worker(PG_FUNCTION_ARGS)
+stream_ext_stat_database(PG_FUNCTION_ARGS)
 {
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < slots(guc_max_databases); i++)
@@ -326,12 +330,10 @@ stream_ext_stat_worker(PG_FUNCTION_ARGS)
 
 		if (!OidIsValid(db->dbid))
 			continue;
-		put(&row, Int32GetDatum(db->worker_pid), db->worker_pid == 0);
 		put_oid(&row, db->dbid);
-		put_time(&row, db->worker_start_time);
+		put(&row, BoolGetDatum(db->hold_count > 0), false);
 		put(&row, Int64GetDatum(db->worker_starts), false);
 		put_time(&row, db->last_exit_time);
-		put(&row, BoolGetDatum(db->hold_count > 0), false);
 		put_lsn(&row, pg_atomic_read_u64(&db->read_lsn));
 		put_lsn(&row, restart_lsn);
 		put(&row, Int64GetDatum((int64) (end - restart_lsn)),
@@ -339,10 +341,44 @@ stream_ext_stat_worker(PG_FUNCTION_ARGS)
 		put_lsn(&row, pg_atomic_read_u64(&db->last_commit_lsn));
 		put_lsn(&row, pg_atomic_read_u64(&db->oldest_xact_lsn));
 		put_count(&row, &db->transactions);
-		put_count(&row, &db->transactions_reread);
-		put_count(&row, &db->wal_bytes_read);
 		put_count(&row, &db->slot_advances);
 		put_count(&row, &db->batches_malformed);
+		store_row(fcinfo, &row);
+	}
+	return (Datum) 0;
+}
+
+/* One row per stream worker of the cluster. */
+Datum
+stream_ext_stat_worker(PG_FUNCTION_ARGS)
+{
+	WorkerControl *worker;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; (worker = worker_control_at(i)) != NULL; i++)
+	{
+		StatRow		row = {0};
+		pid_t		pid;
+		WorkerKey	key;
+		TimestampTz start_time;
+
+		control_lock(false);
+		pid = worker->pid;
+		key = worker->key;
+		start_time = worker->start_time;
+		control_unlock();
+		if (pid == 0)
+			continue;
+		put(&row, Int32GetDatum(pid), false);
+		put_oid(&row, key.dbid);
+		put(&row, ObjectIdGetDatum(key.ownerid), worker_key_is_shared(key));
+		put_time(&row, start_time);
+		put_time(&row, pg_atomic_read_u64(&worker->idle_since));
+		put(&row, Int32GetDatum((int32) pg_atomic_read_u32(&worker->nviews)), false);
+		put_lsn(&row, pg_atomic_read_u64(&worker->read_lsn));
+		put_count(&row, &worker->transactions);
+		put_count(&row, &worker->transactions_reread);
+		put_count(&row, &worker->wal_bytes_read);
 		store_row(fcinfo, &row);
 	}
 	return (Datum) 0;

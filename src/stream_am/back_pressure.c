@@ -28,6 +28,7 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "shared/worker_control.h"
 #include "stat/wait_event.h"
 #include "stream_am/back_pressure.h"
 
@@ -129,7 +130,7 @@ back_pressure_wait(DatabaseControl *db, Oid streamid, StreamControl *stream)
 	XLogRecPtr	restart;
 
 	Assert(db != NULL && stream != NULL);
-	if (guc_max_lag_mb < 0 || db->worker_pid == MyProcPid)
+	if (guc_max_lag_mb < 0 || worker_control_is_me())
 		return;
 
 	/*

@@ -1,11 +1,14 @@
 /*
- * launcher.c - finds the databases that have streams, and keeps a worker in each.
+ * launcher.c - finds the databases that have streams, and keeps workers in each.
  *
  * A database has streams if it has a slot: whoever first needs it makes it
  * (doc/decisions/0004), and it survives everything but a restore (after_recovery.c).  So nothing needs to be configured
  * and no database is ever scanned.  Slots of databases that are gone (DROP
  * DATABASE leaves physical slots) are dropped here, and places in shared
  * memory of databases without a slot are freed.
+ *
+ * Which workers a database wants is said by schedule.c; where there are more
+ * than processes, others are asked to leave.
  *
  * Failure: a worker that ends is started again, later and later if it ends
  * quickly without being asked to; an error in the launcher makes the postmaster start it anew.
@@ -29,8 +32,10 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "guc.h"
 #include "shared/slot.h"
 #include "stat/wait_event.h"
+#include "worker/schedule.h"
 #include "worker/worker.h"
 
 #define LAUNCHER_IDLE_MS	5000
@@ -43,10 +48,13 @@
 
 extern PGDLLEXPORT void stream_ext_launcher_main(Datum arg);
 
-/* What the launcher remembers of a database. */
+/* How soon to look again where workers wait for a process. */
+#define TURN_CHECK_MS		100
+
+/* What the launcher remembers of a worker. */
 typedef struct LauncherEntry
 {
-	Oid			dbid;
+	WorkerKey	key;
 	BackgroundWorkerHandle *handle; /* of the worker last started, or NULL */
 	TimestampTz started;
 	int			quick_exits;	/* in a row */
@@ -76,65 +84,77 @@ launcher_register(void)
 	RegisterBackgroundWorker(&worker);
 }
 
-/* Returns the entry of a database, making it if needed. */
+/* Returns the entry of a key, making it if needed. */
 static LauncherEntry *
-launcher_entry(Oid dbid)
+launcher_entry(WorkerKey key)
 {
 	ListCell   *lc;
 	LauncherEntry *entry;
+	MemoryContext old;
 
 	foreach(lc, entries)
 	{
 		entry = lfirst(lc);
-		if (entry->dbid == dbid)
+		if (worker_key_equal(entry->key, key))
 			return entry;
 	}
-	entry = MemoryContextAllocZero(TopMemoryContext, sizeof(LauncherEntry));
-	entry->dbid = dbid;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	entry = palloc0(sizeof(LauncherEntry));
+	entry->key = key;
 	entries = lappend(entries, entry);
+	MemoryContextSwitchTo(old);
 	return entry;
 }
 
-/* Returns whether the last worker of a database left because somebody asked it to, once. */
-static bool
-launcher_exit_was_asked(DatabaseControl *db)
+/* Notes the end of the worker started last, and how soon another may come. */
+static void
+launcher_note_exit(LauncherEntry *entry)
 {
-	bool		asked;
-
-	control_lock(true);
-	asked = db->exit_was_asked;
-	db->exit_was_asked = false;
-	control_unlock();
-	return asked;
-}
-
-/* Returns whether the worker started last is still there, and notes its end. */
-static bool
-launcher_worker_alive(LauncherEntry *entry, DatabaseControl *db)
-{
-	pid_t		pid;
 	TimestampTz now = clock_real();
 	int			delay_ms = RESTART_FIRST_MS;
-
-	if (entry->handle == NULL)
-		return false;
-	if (GetBackgroundWorkerPid(entry->handle, &pid) != BGWH_STOPPED)
-		return true;
+	bool		asked;
 
 	pfree(entry->handle);
 	entry->handle = NULL;
-	if (launcher_exit_was_asked(db) ||
-		TimestampDifferenceExceeds(entry->started, now, HEALTHY_MS))
+	(void) worker_control_pid(entry->key, &asked);
+	if (asked || TimestampDifferenceExceeds(entry->started, now, HEALTHY_MS))
 		entry->quick_exits = 0;
+	if (asked)
+	{
+		entry->not_before = now;
+		return;
+	}
 	for (int i = 0; i < entry->quick_exits && delay_ms < RESTART_LONGEST_MS; i++)
 		delay_ms *= 2;
 	entry->quick_exits++;
 	entry->not_before = now + (int64) Min(delay_ms, RESTART_LONGEST_MS) * 1000;
-	return false;
 }
 
-/* Starts the worker of a database. */
+/* Notes which workers have ended; forgets those of which there is nothing to know. */
 static void
+launcher_note_exits(void)
+{
+	TimestampTz now = clock_real();
+	ListCell   *lc;
+
+	foreach(lc, entries)
+	{
+		LauncherEntry *entry = lfirst(lc);
+		pid_t		pid;
+
+		if (entry->handle != NULL &&
+			GetBackgroundWorkerPid(entry->handle, &pid) == BGWH_STOPPED)
+			launcher_note_exit(entry);
+		if (entry->handle != NULL || entry->warned ||
+			!TimestampDifferenceExceeds(entry->not_before, now, RESTART_LONGEST_MS))
+			continue;
+		entries = foreach_delete_current(entries, lc);
+		pfree(entry);
+	}
+}
+
+/* Starts a worker; returns false if the server has no process for it. */
+static bool
 launcher_start_worker(LauncherEntry *entry)
 {
 	BackgroundWorker worker = {
@@ -144,24 +164,33 @@ launcher_start_worker(LauncherEntry *entry)
 		.bgw_library_name = "stream_ext",
 		.bgw_function_name = "stream_ext_worker_main",
 		.bgw_type = "stream worker",
-		.bgw_main_arg = ObjectIdGetDatum(entry->dbid),
 		.bgw_notify_pid = MyProcPid,
 	};
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	bool		started;
 
-	snprintf(worker.bgw_name, BGW_MAXLEN, "stream worker of database %u", entry->dbid);
-	if (RegisterDynamicBackgroundWorker(&worker, &entry->handle))
+	StaticAssertStmt(sizeof(WorkerKey) <= BGW_EXTRALEN, "the key must fit");
+	memcpy(worker.bgw_extra, &entry->key, sizeof(WorkerKey));
+	if (worker_key_is_shared(entry->key))
+		snprintf(worker.bgw_name, BGW_MAXLEN, "stream worker of database %u", entry->key.dbid);
+	else
+		snprintf(worker.bgw_name, BGW_MAXLEN, "stream worker of database %u for role %u",
+				 entry->key.dbid, entry->key.ownerid);
+	started = RegisterDynamicBackgroundWorker(&worker, &entry->handle);
+	if (started)
 		entry->warned = false;
 	else if (!entry->warned)
 	{
 		ereport(WARNING,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-				 errmsg("no free worker process for the streams of database %u", entry->dbid),
-				 errhint("Raise max_worker_processes.")));
+				 errmsg("no free worker process for the streams of database %u", entry->key.dbid),
+				 errdetail("Stream workers take turns."),
+				 errhint("Increase max_worker_processes.")));
 		entry->warned = true;
 	}
 	entry->started = clock_real();
 	MemoryContextSwitchTo(old);
+	return started;
 }
 
 /* Returns the databases of slots, without those that are gone: their slots are dropped. */
@@ -201,9 +230,9 @@ launcher_place_is_idle(DatabaseControl *db)
 	bool		idle;
 
 	control_lock(false);
-	idle = OidIsValid(db->dbid) && db->worker_pid == 0 && db->hold_count == 0;
+	idle = OidIsValid(db->dbid) && db->hold_count == 0;
 	control_unlock();
-	return idle && pg_atomic_read_u32(&db->waiters) == 0;
+	return idle && !worker_control_any(db->dbid) && pg_atomic_read_u32(&db->waiters) == 0;
 }
 
 /* Frees the place of a database that has no slot, unless somebody is about to make one. */
@@ -258,89 +287,119 @@ launcher_sweep_places(void)
 	CommitTransactionCommand();
 }
 
-/* Forgets what was remembered of databases that have no slot any more. */
-static void
-launcher_forget_entries(const List *dbids)
+/* Makes the control slot of a database; returns false if there is no room. */
+static bool
+launcher_know_database(Oid dbid)
 {
+	static Oid	warned_of = InvalidOid;
+
+	if (control_database(dbid, true) != NULL)
+		return true;
+	if (warned_of != dbid)
+		ereport(WARNING,
+				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+				 errmsg("streams of database %u are not maintained", dbid),
+				 errhint("Increase stream_ext.max_databases and restart the server.")));
+	warned_of = dbid;
+	return false;
+}
+
+/* Returns whether workers must stay out of the database. */
+static bool
+launcher_database_held(Oid dbid)
+{
+	DatabaseControl *db = control_database(dbid, false);
+	bool		held;
+
+	control_lock(false);
+	held = db == NULL || db->hold_count > 0;
+	control_unlock();
+	return held;
+}
+
+/* Returns how many workers the database has, those on their way included. */
+static int
+launcher_count_workers(Oid dbid)
+{
+	int			n = 0;
 	ListCell   *lc;
 
 	foreach(lc, entries)
 	{
 		LauncherEntry *entry = lfirst(lc);
 
-		if (list_member_oid(dbids, entry->dbid))
-			continue;
-		if (entry->handle != NULL)
-			pfree(entry->handle);
-		pfree(entry);
-		entries = foreach_delete_current(entries, lc);
+		if (entry->handle != NULL && entry->key.dbid == dbid)
+			n++;
 	}
+	/* a former launcher may have started some */
+	return Max(n, schedule_count_workers(dbid));
+}
+
+/* Starts one wanted worker, if there is room; returns in how many ms to look again. */
+static long
+launcher_tend_worker(WorkerKey key)
+{
+	LauncherEntry *entry = launcher_entry(key);
+	TimestampTz now = clock_real();
+	bool		crowded = launcher_count_workers(key.dbid) >= guc_workers;
+
+	if (entry->handle != NULL)
+		return LAUNCHER_IDLE_MS;	/* on its way */
+	if (now < entry->not_before)
+		return (entry->not_before - now) / 1000 + 1;
+	if (!crowded && launcher_start_worker(entry))
+	{
+		schedule_note_waiting(key, false);
+		return LAUNCHER_IDLE_MS;
+	}
+	schedule_note_waiting(key, true);
+	(void) schedule_make_room(crowded ? key.dbid : InvalidOid);
+	return TURN_CHECK_MS;
 }
 
 /* Looks after one database; returns in how many ms to look again. */
 static long
 launcher_tend(Oid dbid)
 {
-	LauncherEntry *entry = launcher_entry(dbid);
-	DatabaseControl *db = control_database(dbid, true);
-	TimestampTz now = clock_real();
-	bool		held;
+	long		wait_ms = LAUNCHER_IDLE_MS;
+	ListCell   *lc;
 
-	if (db == NULL)
-	{
-		if (!entry->warned)
-			ereport(WARNING,
-					(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-					 errmsg("streams of database %u are not maintained", dbid),
-					 errhint("Raise stream_ext.max_databases and restart the server.")));
-		entry->warned = true;
-		return LAUNCHER_IDLE_MS;
-	}
-	control_lock(false);
-	held = db->hold_count > 0 || db->worker_pid != 0;
-	control_unlock();
-
-	if (launcher_worker_alive(entry, db) || held)
-		return LAUNCHER_IDLE_MS;
-	if (now < entry->not_before)
-		return (entry->not_before - now) / 1000 + 1;
-	launcher_start_worker(entry);
-	return LAUNCHER_IDLE_MS;
+	if (!launcher_know_database(dbid) || launcher_database_held(dbid))
+		return wait_ms;
+	schedule_note_absent(dbid);
+	foreach(lc, schedule_missing_workers(dbid))
+		wait_ms = Min(wait_ms, launcher_tend_worker(*(WorkerKey *) lfirst(lc)));
+	return wait_ms;
 }
 
 /*
  * After a restore or a promotion: looks at the next database that may have
- * streams, by starting a worker there, which leaves if it has none.  Returns
- * the database, which is not one of dbids, or invalid.
+ * streams and is not one of dbids, by starting a worker there, which leaves if
+ * it has none.
  */
-static Oid
+static void
 launcher_look_after_recovery(const List *dbids)
 {
+	static Oid	looking_at = InvalidOid;
 	Oid			dbid = after_recovery_database();
+	WorkerKey	key = {.dbid = dbid};
 	LauncherEntry *entry;
-	DatabaseControl *db;
 
 	if (!OidIsValid(dbid))
-		return InvalidOid;
-	if (list_member_oid(dbids, dbid))
+		return;
+	entry = launcher_entry(key);
+	if (looking_at != dbid && !list_member_oid(dbids, dbid))
 	{
-		after_recovery_looked_at(dbid);
-		control_wake_launcher();
-		return InvalidOid;
+		if (entry->handle == NULL && launcher_know_database(dbid) &&
+			launcher_start_worker(entry))
+			looking_at = dbid;
+		return;
 	}
-	entry = launcher_entry(dbid);
-	db = control_database(dbid, true);
-	if (entry->handle == NULL)
-	{
-		if (db != NULL)
-			launcher_start_worker(entry);
-		return dbid;
-	}
-	if (db == NULL || launcher_worker_alive(entry, db))
-		return dbid;
+	if (entry->handle != NULL && !list_member_oid(dbids, dbid))
+		return;
+	looking_at = InvalidOid;
 	after_recovery_looked_at(dbid);
 	control_wake_launcher();
-	return InvalidOid;
 }
 
 /* At exit: nobody wakes the launcher any more. */
@@ -354,6 +413,9 @@ launcher_exit_cb(int code, Datum arg)
 void
 stream_ext_launcher_main(Datum arg)
 {
+	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "stream launcher round",
+												  ALLOCSET_SMALL_SIZES);
+
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
@@ -365,15 +427,15 @@ stream_ext_launcher_main(Datum arg)
 	{
 		List	   *dbids = launcher_find_databases();
 		long		wait_ms = LAUNCHER_IDLE_MS;
-		Oid			other;
+		MemoryContext old = MemoryContextSwitchTo(context);
 		ListCell   *lc;
 
+		launcher_note_exits();
 		foreach(lc, dbids)
 			wait_ms = Min(wait_ms, launcher_tend(lfirst_oid(lc)));
-		other = launcher_look_after_recovery(dbids);
-		if (OidIsValid(other))
-			dbids = lappend_oid(dbids, other);	/* remembered, not tended */
-		launcher_forget_entries(dbids);
+		launcher_look_after_recovery(dbids);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(context);
 		list_free(dbids);
 		launcher_sweep_places();
 

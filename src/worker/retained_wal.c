@@ -1,7 +1,8 @@
 /*
  * retained_wal.c - how much WAL the views still need, and when that is too much.
  *
- * The slot stands at the smallest durable restart position of all views.  A
+ * The slot stands at the smallest durable restart position of all views; the
+ * database's shared worker, which knows them all, moves it.  A
  * view that holds it back beyond stream_ext.max_lag goes into state gap and
  * the WAL is let go, so that no view fills the disk: one that does not go on
  * (paused, error, disabled), and one that does but is not worth waiting for
@@ -51,19 +52,21 @@ retained_wal_check_gap(StreamWorker *worker, WorkerView *view, XLogRecPtr insert
 	view_set_state(worker, view, VIEW_GAP, message);
 }
 
-/* Returns the position from which WAL is needed. */
+/*
+ * Returns the position from which WAL is needed by the views of the database,
+ * whoever maintains them.
+ */
 static XLogRecPtr
 retained_wal_minimum(StreamWorker *worker)
 {
 	XLogRecPtr	minimum = feed_restart_lsn(worker->feed);
-	ListCell   *lc;
+	ViewControl *view;
 
-	foreach(lc, worker->views)
+	for (int i = 0; (view = control_view_at(i)) != NULL; i++)
 	{
-		WorkerView *view = lfirst(lc);
-
-		if (view->live.catalog->state != VIEW_GAP && view->flush.restart_lsn < minimum)
-			minimum = view->flush.restart_lsn;
+		if (view->dbid == worker->key.dbid && OidIsValid(view->viewid) && view->worker.placed &&
+			pg_atomic_read_u32(&view->state) != VIEW_GAP)
+			minimum = Min(minimum, pg_atomic_read_u64(&view->restart_lsn));
 	}
 	return minimum;
 }
@@ -76,20 +79,20 @@ retained_wal_advance(StreamWorker *worker)
 
 	AcceptInvalidationMessages();
 	if (catalog_generation() != worker->catalog_generation)
-		return;					/* a view that is not loaded yet */
+		return;					/* a view that is not placed yet */
 
 	minimum = retained_wal_minimum(worker);
 	if (minimum == pg_atomic_read_u64(&worker->control->restart_lsn))
 		return;
 	FAULT_POINT("slot-before-advance");
-	if (slot_advance(worker->dbid, minimum))
+	if (slot_advance(worker->key.dbid, minimum))
 	{
 		pg_atomic_write_u64(&worker->control->restart_lsn, minimum);
 		pg_atomic_fetch_add_u64(&worker->control->slot_advances, 1);
 		control_progress(worker->control);
 	}
 	else
-		slot_renew(worker->dbid);	/* somebody dropped or invalidated it */
+		slot_renew(worker->key.dbid);	/* somebody dropped or invalidated it */
 	FAULT_POINT("slot-after-advance");
 }
 
@@ -111,7 +114,7 @@ retained_wal_update(StreamWorker *worker, bool now)
 	foreach(lc, worker->views)
 		retained_wal_check_gap(worker, lfirst(lc), insert_lsn);
 
-	if (!slot_lock_unused(worker->dbid))
+	if (!worker_key_is_shared(worker->key) || !slot_lock_unused(worker->key.dbid))
 		return;
 	PG_TRY();
 	{
@@ -119,7 +122,7 @@ retained_wal_update(StreamWorker *worker, bool now)
 	}
 	PG_FINALLY();
 	{
-		slot_unlock(worker->dbid);
+		slot_unlock(worker->key.dbid);
 	}
 	PG_END_TRY();
 }

@@ -1,5 +1,5 @@
 /*
- * stream_worker.c - the process that maintains a database's continuous views.
+ * stream_worker.c - the process that maintains continuous views of a database.
  *
  * Read what was committed, apply it, flush what is due, move the slot, sleep.
  * Everything that is lost with the process is read from WAL again.
@@ -48,10 +48,15 @@
 #define GATHER_MANY			8	/* transactions in the last run */
 /* A clean shutdown waits this long for what clients still committed. */
 #define DRAIN_MS			3000
+/* A worker without views leaves after this. */
+#define NO_VIEWS_MS			1000
 
 extern PGDLLEXPORT void stream_ext_worker_main(Datum arg);
 
-static DatabaseControl *my_control = NULL;
+static DatabaseControl *my_database = NULL;
+static WorkerControl *my_place = NULL;
+/* It leaves because there was nothing to do. */
+static bool stream_worker_retired = false;
 
 /* SIGTERM: leave soon; code of a view that is running is cancelled. */
 static void
@@ -69,53 +74,34 @@ stream_worker_terminate_cb(SIGNAL_ARGS)
 	errno = save_errno;
 }
 
-/* At exit: the database has no worker any more. */
+/* At exit: the place is free, and so are the views. */
 static void
 stream_worker_exit_cb(int code, Datum arg)
 {
-	DatabaseControl *db = my_control;
+	WorkerControl *place = my_place;
+	bool		retired;
 
-	my_control = NULL;
-	if (db == NULL)
+	my_place = NULL;
+	if (place == NULL)
 		return;
-	control_lock(true);
-	if (db->worker_pid == MyProcPid)
-	{
-		db->worker_pid = 0;
-		db->worker_latch = NULL;
-		db->last_exit_time = clock_real();
-		db->exit_was_asked = ShutdownRequestPending || db->hold_count > 0;
-	}
-	control_unlock();
-	ConditionVariableBroadcast(&db->progress);
+	retired = stream_worker_retired || pg_atomic_read_u32(&place->must_leave) != 0;
+	worker_control_unregister(place,
+							  retired || ShutdownRequestPending || my_database->hold_count > 0,
+							  retired);
+	ConditionVariableBroadcast(&my_database->progress);
 	control_wake_launcher();
 }
 
-/* Takes the place of the database's worker; false if it is taken, or not wanted. */
+/* Takes a place for the key; false if it is taken, or not wanted. */
 static bool
-stream_worker_register(Oid dbid)
+stream_worker_register(WorkerKey key)
 {
-	DatabaseControl *db = control_database(dbid, true);
-	bool		mine = false;
-
-	if (db == NULL)
+	my_place = worker_control_register(key);
+	if (my_place == NULL)
 		return false;
-	control_lock(true);
-	if (db->worker_pid == 0 && db->hold_count == 0)
-	{
-		db->worker_pid = MyProcPid;
-		db->worker_latch = MyLatch;
-		db->worker_start_time = clock_real();
-		db->worker_starts++;
-		mine = true;
-	}
-	control_unlock();
-	if (mine)
-	{
-		my_control = db;
-		before_shmem_exit(stream_worker_exit_cb, (Datum) 0);
-	}
-	return mine;
+	my_database = control_database(key.dbid, false);
+	before_shmem_exit(stream_worker_exit_cb, (Datum) 0);
+	return true;
 }
 
 /* Settings of this process. */
@@ -172,14 +158,15 @@ stream_worker_disable_culprits(StreamWorker *worker)
 
 /* Makes the worker's state. */
 static StreamWorker *
-stream_worker_create(Oid dbid)
+stream_worker_create(WorkerKey key)
 {
 	MemoryContext context = AllocSetContextCreate(TopMemoryContext, "stream worker",
 												  ALLOCSET_DEFAULT_SIZES);
 	StreamWorker *worker = MemoryContextAllocZero(context, sizeof(StreamWorker));
 
-	worker->dbid = dbid;
-	worker->control = my_control;
+	worker->key = key;
+	worker->control = my_database;
+	worker->place = my_place;
 	worker->context = context;
 	worker->run_context = AllocSetContextCreate(context, "stream worker round",
 												ALLOCSET_DEFAULT_SIZES);
@@ -225,14 +212,32 @@ stream_worker_gather(StreamWorker *worker)
 	ResetLatch(MyLatch);
 }
 
+/* Notes that there is nothing to do; leaves after a while of that. */
+static void
+stream_worker_note_idle(StreamWorker *worker)
+{
+	TimestampTz since = (TimestampTz) pg_atomic_read_u64(&worker->place->idle_since);
+	TimestampTz now = clock_real();
+	int			patience_ms = guc_worker_idle_timeout_ms;
+
+	/* an owner who has no view any more needs no worker */
+	if (!worker_key_is_shared(worker->key) && worker->views == NIL)
+		patience_ms = NO_VIEWS_MS;
+	if (since == 0)
+		pg_atomic_write_u64(&worker->place->idle_since, (uint64) now);
+	else if (patience_ms >= 0 && TimestampDifferenceExceeds(since, now, patience_ms))
+		stream_worker_retired = true;
+}
+
 /* Sleeps until there is something to read, or for a while. */
 static void
 stream_worker_sleep(StreamWorker *worker)
 {
 	DatabaseControl *db = worker->control;
 
-	pg_atomic_exchange_u32(&db->worker_sleeping,
-						   worker_feeds_follow(worker) ? WORKER_FOLLOWS : WORKER_SLEEPS);
+	stream_worker_note_idle(worker);
+	worker_control_sleep(worker->place, db,
+						 worker_feeds_follow(worker) ? WORKER_FOLLOWS : WORKER_SLEEPS);
 	if (worker_feeds_may_sleep(worker))
 	{
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
@@ -247,7 +252,7 @@ stream_worker_sleep(StreamWorker *worker)
 		 */
 		stream_worker_flush_wal(worker);
 	}
-	pg_atomic_write_u32(&db->worker_sleeping, WORKER_AWAKE);
+	worker_control_sleep(worker->place, db, WORKER_AWAKE);
 }
 
 /* One round of the main loop. */
@@ -271,11 +276,14 @@ stream_worker_round(StreamWorker *worker)
 	moved |= flush_due_views(worker);
 	retained_wal_update(worker, false);
 	retention_work(worker);
-	places_look_after(worker->dbid);
+	if (worker_key_is_shared(worker->key))
+		places_look_after(worker->key.dbid);
 	/* what was written, for autovacuum: it would never look at storage */
 	pgstat_report_stat(false);
 	if (ShutdownRequestPending)
 		return;
+	if (moved)
+		pg_atomic_write_u64(&worker->place->idle_since, 0);
 	if (worker->gathered > 1)
 		stream_worker_gather(worker);
 	else if (!moved)
@@ -354,9 +362,10 @@ stream_worker_must_leave(void)
 	bool		held;
 
 	control_lock(false);
-	held = my_control->hold_count > 0;
+	held = my_database->hold_count > 0;
 	control_unlock();
-	return held || ShutdownRequestPending;
+	return held || ShutdownRequestPending || stream_worker_retired ||
+		pg_atomic_read_u32(&my_place->must_leave) != 0;
 }
 
 /*
@@ -412,35 +421,60 @@ stream_worker_leave(StreamWorker *worker)
 	worker_feeds_close(worker);
 }
 
+/* Returns whose views this process is to maintain. */
+static WorkerKey
+stream_worker_key(void)
+{
+	WorkerKey	key;
+
+	memcpy(&key, MyBgworkerEntry->bgw_extra, sizeof(key));
+	return key;
+}
+
+/*
+ * What any view of this database may have shown before the server started,
+ * readers wait for.
+ */
+static void
+stream_worker_note_ready(void)
+{
+	uint64		unknown = InvalidXLogRecPtr;
+	XLogRecPtr	end = wal_insert_end();
+
+	(void) pg_atomic_compare_exchange_u64(&my_database->ready_lsn, &unknown, end);
+	XLogFlush(end);
+}
+
 /* Entry point. */
 void
 stream_ext_worker_main(Datum arg)
 {
-	Oid			dbid = DatumGetObjectId(arg);
+	WorkerKey	key = stream_worker_key();
+	bool		shared = worker_key_is_shared(key);
 	StreamWorker *worker;
 
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, stream_worker_terminate_cb);
 	BackgroundWorkerUnblockSignals();
-	if (!stream_worker_register(dbid))
+	if (!stream_worker_register(key))
 		proc_exit(0);
-	BackgroundWorkerInitializeConnectionByOid(dbid, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
+	BackgroundWorkerInitializeConnectionByOid(key.dbid, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
 	stream_worker_configure();
-	if (!stream_worker_await_extension(dbid))
+	if (shared ? !stream_worker_await_extension(key.dbid) : !stream_worker_wanted())
 		proc_exit(0);
 
-	crash_guard_init(dbid);
+	crash_guard_init(key.dbid);
 	catalog_init();
 	worker_views_init();
-	slot_ensure(dbid);
-	pg_atomic_write_u64(&my_control->ready_lsn, wal_insert_end());
-	XLogFlush(wal_insert_end());
-	worker = stream_worker_create(dbid);
+	if (shared)
+		slot_ensure(key.dbid);
+	stream_worker_note_ready();
+	worker = stream_worker_create(key);
 	stream_worker_disable_culprits(worker);
 	worker_views_reload(worker);
 	if (stream_worker_loop(worker))
 		stream_worker_leave(worker);
-	else
-		(void) slot_drop_unused(dbid);
+	else if (shared)
+		(void) slot_drop_unused(key.dbid);
 	proc_exit(0);
 }

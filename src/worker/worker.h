@@ -1,10 +1,12 @@
 /*
  * worker.h - what the rooms of the stream worker share.
  *
- * One stream worker per database reads WAL, applies each committed
- * transaction to every continuous view and flushes their groups.
+ * A stream worker reads WAL, applies each committed transaction of a database
+ * to its continuous views and flushes their groups.
  *
  *   launcher.c        finds databases, starts and restarts their workers
+ *   schedule.c        which workers are wanted, and whose turn it is
+ *   placement.c       which worker maintains which view
  *   stream_worker.c   the process: start, main loop, shutdown
  *   worker_views.c    the views of the database: load, change, drop
  *   worker_feeds.c    what to read next: everybody's feed, and catching up
@@ -30,6 +32,7 @@
 #include "catalog/view_catalog.h"
 #include "error_class.h"
 #include "shared/control.h"
+#include "shared/worker_control.h"
 #include "wal/feed.h"
 
 /* When the view was flushed, and when it will be; see flush_view.c. */
@@ -77,18 +80,21 @@ typedef struct WorkerView
 	ViewRetry	retry;
 	ViewReading reading;
 	ViewRetention retention;
+	int			slow_runs;		/* in a row; see placement.c */
 } WorkerView;
 
 /* The process. */
 typedef struct StreamWorker
 {
-	Oid			dbid;
+	WorkerKey	key;			/* whose views */
 	DatabaseControl *control;
+	WorkerControl *place;
 	MemoryContext context;
 	MemoryContext run_context;	/* reset after each round of the loop */
 	List	   *views;			/* WorkerView */
 	TidCache   *tids;			/* of the rows that they have in storage */
-	uint64		catalog_generation; /* views are as of this */
+	uint64		catalog_generation; /* views are as of this ... */
+	uint64		placement;		/* ... and of this */
 	Feed	   *feed;			/* of all views that are not behind */
 	XLogRecPtr	applied_lsn;	/* what it has handed on */
 	int			gathered;		/* transactions in the last run, if it was

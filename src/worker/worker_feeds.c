@@ -32,6 +32,7 @@
 #include "shared/slot.h"
 #include "shared/wal_end.h"
 #include "wal/collector.h"
+#include "worker/placement.h"
 #include "worker/worker.h"
 
 /* Read at most this much WAL without a transaction of ours before looking around. */
@@ -72,7 +73,8 @@ worker_feeds_may_sleep(const StreamWorker *worker)
 
 	if (worker_feeds_follow(worker))
 		return feed_awaits_reader(worker->feed, pg_atomic_read_u32(&db->waiters) != 0);
-	return pg_atomic_read_u64(&db->last_commit_lsn) <= pg_atomic_read_u64(&db->read_lsn);
+	return pg_atomic_read_u64(&db->last_commit_lsn) <=
+		pg_atomic_read_u64(&worker->place->read_lsn);
 }
 
 /* Returns whether everybody's feed has got to lsn, or could not be read. */
@@ -118,7 +120,7 @@ feeds_wal_exists(StreamWorker *worker, WorkerView *view)
 
 	PG_TRY();
 	{
-		CollectorOptions options = {.dbid = worker->dbid,.start_lsn = view->reading.restart_lsn};
+		CollectorOptions options = {.dbid = worker->key.dbid,.start_lsn = view->reading.restart_lsn};
 		bool		at_end;
 
 		(void) collector_next(collector_open(&options, context), 1, &at_end);
@@ -181,7 +183,7 @@ feeds_lost_wal(StreamWorker *worker)
 	if (worker->feed != NULL)
 		feed_close(worker->feed);
 	worker->feed = NULL;
-	slot_renew(worker->dbid);
+	slot_renew(worker->key.dbid);
 	worker->applied_lsn = InvalidXLogRecPtr;	/* as far as the views are */
 }
 
@@ -203,7 +205,7 @@ feeds_open(StreamWorker *worker)
 		applied_lsn = Min(applied_lsn, generation_applied_lsn(view->live.memory));
 	}
 	worker->applied_lsn = applied_lsn;
-	worker->feed = feed_open(worker->dbid, restart_lsn, applied_lsn,
+	worker->feed = feed_open(worker->key.dbid, restart_lsn, applied_lsn,
 							 (Size) guc_work_memory_kb * 1024, worker->context);
 	feed_follow(worker->feed, pg_atomic_read_u64(&worker->control->last_commit_lsn));
 }
@@ -239,26 +241,34 @@ feeds_wait_visible(StreamWorker *worker, Run *run)
 	}
 }
 
-/* Counts the run's rows as committed, stream by stream. */
+/*
+ * Counts the run's rows as committed, stream by stream.  Every worker of the
+ * database meets them; the shared one counts.
+ */
 static void
 feeds_count(StreamWorker *worker, Run *run)
 {
+	bool		shared = worker_key_is_shared(worker->key);
 	ListCell   *lc;
 
+	pg_atomic_fetch_add_u64(&worker->place->transactions, list_length(run->transactions));
+	if (shared)
+		pg_atomic_fetch_add_u64(&worker->control->transactions, list_length(run->transactions));
 	foreach(lc, run->transactions)
 	{
 		FeedTransaction *txn = lfirst(lc);
 
 		if (!txn->in_memory)
-			pg_atomic_fetch_add_u64(&worker->control->transactions_reread, 1);
+			pg_atomic_fetch_add_u64(&worker->place->transactions_reread, 1);
+		if (!shared)
+			continue;
 		for (int i = 0; i < txn->nbatches; i++)
 		{
-			StreamControl *stream = control_stream(worker->dbid, txn->batches[i].relid, true);
+			StreamControl *stream = control_stream(worker->key.dbid, txn->batches[i].relid, true);
 
 			pg_atomic_fetch_add_u64(&stream->rows_committed, txn->batches[i].nrows);
 		}
 	}
-	pg_atomic_fetch_add_u64(&worker->control->transactions, list_length(run->transactions));
 }
 
 /* Gives a run of everybody's feed to all views in step. */
@@ -278,7 +288,12 @@ feeds_apply(StreamWorker *worker, Run *run)
 	}
 	worker->applied_lsn = run->end_lsn;
 	foreach(lc, in_step)
-		(void) apply_view(worker, lfirst(lc), run);
+	{
+		TimestampTz start = clock_real();
+
+		if (apply_view(worker, lfirst(lc), run))
+			placement_note_cost(worker, lfirst(lc), run->source.nrows, clock_real() - start);
+	}
 	list_free(in_step);
 	feeds_count(worker, run);
 	worker->gathered = run->bytes < GATHER_BYTES ? list_length(run->transactions) : 0;
@@ -301,11 +316,17 @@ feeds_advance(StreamWorker *worker)
 			generation_advance(view->live.memory, read_lsn);
 		if (generation_applied_lsn(view->live.memory) <= read_lsn)
 			view->reading.restart_lsn = feed_restart_lsn(worker->feed);
+		pg_atomic_write_u64(&view->live.control->counted_lsn, read_lsn);
 	}
 	worker->applied_lsn = Max(worker->applied_lsn, read_lsn);
-	pg_atomic_write_u64(&worker->control->read_lsn, read_lsn);
-	pg_atomic_write_u64(&worker->control->oldest_xact_lsn, feed_oldest_open_lsn(worker->feed));
-	pg_atomic_write_u64(&worker->control->wal_bytes_read, feed_bytes_read(worker->feed));
+	pg_atomic_write_u64(&worker->place->read_lsn, read_lsn);
+	pg_atomic_write_u64(&worker->place->wal_bytes_read, feed_bytes_read(worker->feed));
+	if (worker_key_is_shared(worker->key))
+	{
+		pg_atomic_write_u64(&worker->control->read_lsn, read_lsn);
+		pg_atomic_write_u64(&worker->control->oldest_xact_lsn,
+							feed_oldest_open_lsn(worker->feed));
+	}
 	control_progress(worker->control);
 }
 
@@ -373,7 +394,7 @@ feeds_catch_up_step(StreamWorker *worker, WorkerView *view, bool *moved)
 
 	if (view->reading.feed == NULL)
 	{
-		view->reading.feed = feed_open(worker->dbid, view->reading.restart_lsn,
+		view->reading.feed = feed_open(worker->key.dbid, view->reading.restart_lsn,
 									   generation_applied_lsn(view->live.memory),
 									   (Size) guc_work_memory_kb * 1024, view->live.context);
 		feed_follow(view->reading.feed, pg_atomic_read_u64(&worker->control->last_commit_lsn));
@@ -397,6 +418,7 @@ feeds_catch_up_step(StreamWorker *worker, WorkerView *view, bool *moved)
 	if (feed_read_lsn(view->reading.feed) > generation_applied_lsn(view->live.memory))
 		generation_advance(view->live.memory, feed_read_lsn(view->reading.feed));
 	view->reading.restart_lsn = feed_restart_lsn(view->reading.feed);
+	pg_atomic_write_u64(&view->live.control->counted_lsn, feed_read_lsn(view->reading.feed));
 	return true;
 }
 

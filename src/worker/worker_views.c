@@ -1,5 +1,5 @@
 /*
- * worker_views.c - the views of the database, as the worker knows them.
+ * worker_views.c - the views of this worker.
  *
  * The catalog says which views there are; this list follows it whenever
  * catalog_generation() moves.
@@ -20,11 +20,9 @@
 #include "utils/timestamp.h"
 
 #include "apply/inner_plan.h"
-#include "catalog/adopt.h"
 #include "clock.h"
 #include "compat.h"
-#include "shared/slot.h"
-#include "shared/wal_end.h"
+#include "worker/placement.h"
 #include "worker/worker.h"
 
 /* For the invalidation callbacks, which get no useful argument. */
@@ -98,47 +96,16 @@ worker_view_reads(const WorkerView *view)
 		(view->live.catalog->state == VIEW_RUNNING || view->live.catalog->state == VIEW_LAGGING);
 }
 
-/*
- * Adopts a view that has no position of this system and database: it came
- * with a copied database, or with a dump whose restore disabled the trigger
- * that does this (ddl/adopt_view.c).  The slot was made before any row was
- * written here, so that is where the view goes on.
- */
-static ViewPosition
-worker_view_adopt(const ViewCatalog *catalog)
-{
-	XLogRecPtr	lsn = InvalidXLogRecPtr;
-	bool		invalidated = false;
-
-	if (!slot_exists(MyDatabaseId, &invalidated, &lsn) || invalidated ||
-		XLogRecPtrIsInvalid(lsn))
-		lsn = wal_insert_end();
-	ereport(LOG,
-			(errmsg("continuous view %u is adopted and goes on at %X/%X",
-					catalog->viewid, LSN_FORMAT_ARGS(lsn))));
-	return catalog_adopt_view(catalog, lsn);
-}
-
-/* Makes a WorkerView for a view of the catalog; NULL if there is no slot for it. */
+/* Makes a WorkerView for a view of the catalog that this worker has taken. */
 static WorkerView *
-worker_view_create(StreamWorker *worker, ViewCatalog *catalog, MemoryContext context)
+worker_view_create(StreamWorker *worker, ViewControl *control, ViewCatalog *catalog,
+				   MemoryContext context)
 {
-	ViewControl *control = control_view(worker->dbid, catalog->viewid, true);
-	ViewPosition position;
+	ViewPosition position = catalog_get_position(catalog->viewid, NULL);
 	WorkerView *view;
 
-	if (control == NULL)
-	{
-		ereport(WARNING,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("continuous view %u is not maintained", catalog->viewid),
-				 errhint("Raise stream_ext.max_views and restart the server.")));
-		return NULL;
-	}
-	position = catalog_get_position(catalog->viewid, NULL);
-	if (!position.found || !position.native)
-		position = worker_view_adopt(catalog);
-
+	if (!position.found)
+		elog(ERROR, "continuous view with OID %u has no position", catalog->viewid);
 	view = MemoryContextAllocZero(context, sizeof(WorkerView));
 	view->live.viewid = catalog->viewid;
 	view->live.context = context;
@@ -171,35 +138,11 @@ worker_view_free(StreamWorker *worker, WorkerView *view, bool dropped)
 		feed_close(view->reading.feed);
 	if (view->live.memory != NULL)
 		generation_detach(view->live.memory, dropped);
+	control_release_view(view->live.control);
 	if (dropped)
-		control_forget_view(worker->dbid, view->live.viewid);
+		control_forget_view(worker->key.dbid, view->live.viewid);
 	worker->views = list_delete_ptr(worker->views, view);
 	MemoryContextDelete(view->live.context);
-}
-
-/* Returns a copy in CurrentMemoryContext. */
-static ViewCatalog *
-worker_view_copy_catalog(const ViewCatalog *from)
-{
-	ViewCatalog *copy = palloc(sizeof(ViewCatalog));
-
-	*copy = *from;
-	copy->settings = copyObject(from->settings);
-	if (from->state_message)
-		copy->state_message = pstrdup(from->state_message);
-	if (from->options.retention)
-		copy->options.retention = pstrdup(from->options.retention);
-	if (from->options.partition_width)
-		copy->options.partition_width = pstrdup(from->options.partition_width);
-	if (from->options.lateness)
-		copy->options.lateness = pstrdup(from->options.lateness);
-	if (from->options.late)
-		copy->options.late = pstrdup(from->options.late);
-	if (from->options.emit)
-		copy->options.emit = pstrdup(from->options.emit);
-	if (from->options.on_lag)
-		copy->options.on_lag = pstrdup(from->options.on_lag);
-	return copy;
 }
 
 /* Returns the WorkerView of a view, or NULL. */
@@ -244,7 +187,7 @@ worker_view_update(StreamWorker *worker, WorkerView *view, const ViewCatalog *no
 
 	if (strcmp(retention, former ? former : "") != 0)
 		view->retention.at = 0;
-	view->live.catalog = worker_view_copy_catalog(now);
+	view->live.catalog = catalog_copy_view(now);
 	MemoryContextSwitchTo(old);
 	if (view->catalog_context != NULL)
 		MemoryContextDelete(view->catalog_context);
@@ -265,14 +208,27 @@ worker_view_update(StreamWorker *worker, WorkerView *view, const ViewCatalog *no
 	}
 }
 
-/* Adds a view, or takes over its changes. */
+/* Adds a view that this worker has taken. */
+static void
+worker_views_add(StreamWorker *worker, ViewControl *control, const ViewCatalog *now)
+{
+	MemoryContext context = AllocSetContextCreate(worker->context, "stream view",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	ViewCatalog *catalog = catalog_copy_view(now);
+	WorkerView *view = worker_view_create(worker, control, catalog, context);
+
+	MemoryContextSwitchTo(worker->context);
+	worker->views = lappend(worker->views, view);
+	MemoryContextSwitchTo(old);
+}
+
+/* Adds a view, or takes over its changes, if it is placed with this worker. */
 static void
 worker_views_take(StreamWorker *worker, const ViewCatalog *now)
 {
 	WorkerView *view = worker_views_find(worker, now->viewid);
-	MemoryContext context;
-	MemoryContext old;
-	ViewCatalog *catalog;
+	ViewControl *control = control_view(worker->key.dbid, now->viewid, false);
 
 	/* its position was moved under us: start anew from there */
 	if (view != NULL && view->live.catalog->state == VIEW_GAP && now->state == VIEW_RUNNING)
@@ -281,26 +237,18 @@ worker_views_take(StreamWorker *worker, const ViewCatalog *now)
 		view = NULL;
 	}
 	if (view != NULL)
-	{
 		worker_view_update(worker, view, now);
-		return;
+	else if (control != NULL && control_take_view(control, worker->key.ownerid))
+	{
+		pg_atomic_write_u32(&control->worker.wanted, 0);
+		pg_atomic_write_u32(&control->worker.waits_for_process, 0);
+		worker_views_add(worker, control, now);
 	}
-
-	context = AllocSetContextCreate(worker->context, "stream view", ALLOCSET_DEFAULT_SIZES);
-	old = MemoryContextSwitchTo(context);
-	catalog = worker_view_copy_catalog(now);
-	view = worker_view_create(worker, catalog, context);
-	MemoryContextSwitchTo(worker->context);
-	if (view != NULL)
-		worker->views = lappend(worker->views, view);
-	else
-		MemoryContextDelete(context);
-	MemoryContextSwitchTo(old);
 }
 
-/* Lets go of views of a former worker that were dropped when there was none. */
+/* Lets go of views that nobody maintains and that were dropped. For the shared worker. */
 static void
-worker_views_forget_former(StreamWorker *worker, List *catalogs)
+worker_views_forget_dropped(StreamWorker *worker, List *catalogs)
 {
 	ViewControl *view;
 
@@ -309,14 +257,14 @@ worker_views_forget_former(StreamWorker *worker, List *catalogs)
 		bool		found = false;
 		ListCell   *lc;
 
-		if (view->dbid != worker->dbid || !OidIsValid(view->viewid))
+		if (view->dbid != worker->key.dbid || !OidIsValid(view->viewid) || view->worker.pid != 0)
 			continue;
 		foreach(lc, catalogs)
 			found |= (((ViewCatalog *) lfirst(lc))->viewid == view->viewid);
 		if (found)
 			continue;
 		generation_discard(view);
-		control_forget_view(worker->dbid, view->viewid);
+		control_forget_view(worker->key.dbid, view->viewid);
 	}
 }
 
@@ -337,6 +285,32 @@ worker_views_remove(StreamWorker *worker, List *catalogs)
 			found |= (((ViewCatalog *) lfirst(lc2))->viewid == view->live.viewid);
 		if (!found)
 			worker_view_free(worker, view, true);
+	}
+	list_free(views);
+}
+
+/*
+ * Lets go of views that are placed with another worker now: what they have in
+ * memory is flushed, so that the other one finds it.
+ */
+static void
+worker_views_hand_over(StreamWorker *worker)
+{
+	List	   *views = list_copy(worker->views);
+	ListCell   *lc;
+
+	foreach(lc, views)
+	{
+		WorkerView *view = lfirst(lc);
+
+		if (view->live.control->worker.ownerid == worker->key.ownerid)
+			continue;
+		if (view->live.memory != NULL && view->live.catalog->state != VIEW_GAP)
+			(void) flush_view(worker, view);
+		worker_view_free(worker, view, false);
+		pg_atomic_fetch_add_u64(&worker->control->placement, 1);
+		worker_control_wake_database(worker->key.dbid);
+		control_wake_launcher();
 	}
 	list_free(views);
 }
@@ -403,16 +377,20 @@ worker_views_reload(StreamWorker *worker)
 {
 	MemoryContext old = CurrentMemoryContext;
 	uint64		generation;
+	uint64		placement;
 	List	   *catalogs;
 	ListCell   *lc;
 
 	Assert(!IsTransactionState());
 	known_views = &worker->views;
 
+	worker_views_hand_over(worker);
+
 	/* the start of a transaction takes in what others have changed */
 	StartTransactionCommand();
 	generation = catalog_generation();
-	if (generation == worker->catalog_generation)
+	placement = pg_atomic_read_u64(&worker->control->placement);
+	if (generation == worker->catalog_generation && placement == worker->placement)
 	{
 		CommitTransactionCommand();
 		MemoryContextSwitchTo(old);
@@ -422,8 +400,12 @@ worker_views_reload(StreamWorker *worker)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	catalogs = catalog_list_views();
 	worker_views_remove(worker, catalogs);
-	if (worker->catalog_generation == PG_UINT64_MAX)
-		worker_views_forget_former(worker, catalogs);
+	if (worker_key_is_shared(worker->key))
+	{
+		pg_atomic_write_u32(&worker->control->wanted, 0);
+		worker_views_forget_dropped(worker, catalogs);
+		placement_update(worker, catalogs);
+	}
 	foreach(lc, catalogs)
 		worker_views_take(worker, lfirst(lc));
 	foreach(lc, worker->views)
@@ -433,5 +415,7 @@ worker_views_reload(StreamWorker *worker)
 	MemoryContextSwitchTo(old);
 
 	worker->catalog_generation = generation;
+	worker->placement = placement;
+	pg_atomic_write_u32(&worker->place->nviews, list_length(worker->views));
 	worker_views_attach_all(worker, true);
 }

@@ -11,7 +11,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  stream_node oracle_ok synced set_for_worker wait_until attempt worker_pid kill_and_restart declare_fault_points);
+  stream_node oracle_ok synced set_for_worker wait_until attempt worker_pid worker_pids
+  kill_and_restart declare_fault_points);
 
 # A test that dies says why in its output, not only in its log: that is all
 # that whoever runs it elsewhere may see.
@@ -100,13 +101,14 @@ sub attempt
 	die "does not succeed: $err: $sql";
 }
 
-# Returns the pid of the stream worker of a database, waiting for one.
+# Returns the pid of a stream worker of a database, waiting for one: the shared
+# one, or that of the views of a role.
 sub worker_pid
 {
-	my ($node, $database) = @_;
+	my ($node, $database, $role) = @_;
 	$database //= 'postgres';
-	my $query = "SELECT pid FROM pg_stat_activity
-				  WHERE backend_type = 'stream worker' AND datname = '$database'";
+	my $whose = defined $role ? "usename = '$role'" : "worker_type = 'shared'";
+	my $query = "SELECT pid FROM pg_stat_stream_worker WHERE $whose AND datname = '$database'";
 
 	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 	{
@@ -115,6 +117,15 @@ sub worker_pid
 		select(undef, undef, undef, 0.1);
 	}
 	die "no stream worker for database $database";
+}
+
+# Returns the pids of all stream workers of a database.
+sub worker_pids
+{
+	my ($node, $database) = @_;
+	$database //= 'postgres';
+	return split /\n/, $node->safe_psql('postgres',
+		"SELECT pid FROM pg_stat_stream_worker WHERE datname = '$database' ORDER BY worker_type DESC");
 }
 
 # kill -9 of the postmaster (and more), then a start once it and its children have gone:

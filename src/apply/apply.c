@@ -6,8 +6,9 @@
  * that a transaction's rows appear together, and an error leaves nothing
  * behind.  Three things can stand in the way, each with another way to go:
  *
- *   a row fails             once more, carefully: find the rows that fail
- *                           and make dead letters of them (apply_careful.c)
+ *   some rows fail, or      once more, carefully from there on: find the rows
+ *   take too long           that do and make dead letters of them
+ *                           (apply_careful.c)
  *   scratch or shared       once more, in pieces straight to storage, all in
  *   memory is too small     one transaction that also moves the position
  *                           (at once, if the view appends and the run is large)
@@ -30,6 +31,7 @@
 
 #include "apply/apply.h"
 #include "apply/apply_careful.h"
+#include "apply/chunk_size.h"
 #include "apply/crash_guard.h"
 #include "apply/inner_plan.h"
 #include "apply/session_attempt.h"
@@ -44,30 +46,19 @@
 #include "stat/latency.h"
 #include "time_limit.h"
 
-/* Rows of one execution of the inner query, at most; memory may end it sooner. */
-#define CHUNK_ROWS			65536
-#define CHUNK_ROWS_CAREFUL	1024
-
 /*
  * From this many rows on a run of a view that appends goes straight to
  * storage: nothing would be combined on the way through memory.
  */
-#define DIRECT_ROWS			(2 * CHUNK_ROWS)
+#define DIRECT_ROWS			(2 * CHUNK_ROWS_MAX)
 
 /* After so many rows in vain the view is not tried on with more. */
 #define DOUBT_ROWS			1000
 
-typedef enum ApplyMode
-{
-	APPLY_PLAIN = 0,
-	APPLY_OVERSIZE = 1,			/* straight to storage */
-	APPLY_CAREFUL = 2			/* find the rows that fail */
-} ApplyMode;
-
 typedef enum AttemptResult
 {
 	ATTEMPT_DONE,
-	ATTEMPT_NEEDS_OVERSIZE,		/* the scratch is over its budget, or what is
+	ATTEMPT_NEEDS_STORAGE,		/* the scratch is over its budget, or what is
 								 * known outside must change */
 	ATTEMPT_NEEDS_MEMORY,		/* publish found shared memory full */
 	ATTEMPT_FAILED				/* see the error */
@@ -78,13 +69,16 @@ typedef struct Attempt
 {
 	LiveView *view;
 	Run		   *run;
-	int			mode;			/* ApplyMode bits */
-	FlushWriter *storage;		/* oversize only */
+	bool		direct;			/* straight to storage */
+	uint64		careful_from;	/* rows of the run: with care from this one on */
+	FlushWriter *storage;		/* direct only */
 	uint64		rows_out;
 	uint64		rows_expired;
-	bool		publishing;		/* how far it got, for the error's sake */
+	bool		started;		/* how far it got, for the error's sake */
+	bool		publishing;
 	bool		committed;
-	ViewDoubt	doubt;
+	TimestampTz tried;			/* when the chunk at hand began */
+	Careful		careful;
 	LateRows   *late;			/* NULL: no row can be late */
 } Attempt;
 
@@ -125,6 +119,28 @@ apply_spill(Attempt *attempt)
 	MemoryContextDelete(context);
 }
 
+/* Puts the next rows into the scratch, in the belief that none of them fails. */
+static void
+apply_rows_plain(Attempt *attempt)
+{
+	LiveView   *view = attempt->view;
+	Run		   *run = attempt->run;
+	uint64		before = run->row;
+
+	attempt->tried = clock_real();
+	time_limit_start();
+	run_allow(run, Min(view->chunk_rows, attempt->careful_from - before));
+	inner_plan_execute(view->plan, run, view->scratch, attempt->late,
+					   (Size) guc_work_memory_kb * 1024);
+	if (attempt->late != NULL)
+		late_fetch(attempt->late, run);
+	/* a join may end before it has seen every row: nothing matches the rest */
+	run_pass(run);
+	time_limit_end();
+	view->chunk_rows = chunk_size_after(view->chunk_rows, run->row - before,
+										clock_real() - attempt->tried);
+}
+
 /* Puts the next piece of the run into the scratch. In the owner's scope. */
 static void
 apply_chunk(Attempt *attempt)
@@ -135,25 +151,10 @@ apply_chunk(Attempt *attempt)
 	uint64		rows = scratch_rows(scratch);
 	uint64		expired = scratch_expired_rows(scratch);
 
-	time_limit_start();
-	if (attempt->mode & APPLY_CAREFUL)
-		apply_rows_careful(attempt->view, run, scratch, attempt->late, CHUNK_ROWS_CAREFUL,
-						   &attempt->doubt);
+	if (before >= attempt->careful_from)
+		apply_rows_careful(attempt->view, run, attempt->late, &attempt->careful);
 	else
-	{
-		run_allow(run, CHUNK_ROWS);
-		inner_plan_execute(attempt->view->plan, run, scratch, attempt->late,
-						   (Size) guc_work_memory_kb * 1024);
-		if (attempt->late != NULL)
-			late_fetch(attempt->late, run);
-
-		/*
-		 * a join may end before it has seen every row: nothing matches the
-		 * rest
-		 */
-		run_pass(run);
-	}
-	time_limit_end();
+		apply_rows_plain(attempt);
 	attempt->rows_out += scratch_rows(scratch) - rows;
 	attempt->rows_expired += scratch_expired_rows(scratch) - expired;
 
@@ -187,7 +188,7 @@ apply_publish(Attempt *attempt)
 
 /* Opens storage for a run that is larger than memory. */
 static void
-apply_begin_oversize(Attempt *attempt)
+apply_begin_direct(Attempt *attempt)
 {
 	LiveView *view = attempt->view;
 	ViewPosition position = catalog_get_position(view->viewid, NULL);
@@ -200,7 +201,7 @@ apply_begin_oversize(Attempt *attempt)
 
 /* Writes what is left of such a run, and the position behind it. */
 static void
-apply_end_oversize(Attempt *attempt)
+apply_end_direct(Attempt *attempt)
 {
 	apply_spill(attempt);
 	FAULT_POINT("oversize-before-position");
@@ -210,7 +211,7 @@ apply_end_oversize(Attempt *attempt)
 
 /* After the commit of such a run: tells memory. */
 static void
-apply_finish_oversize(LiveView *view, Run *run, FullTransactionId xid)
+apply_finish_direct(LiveView *view, Run *run, FullTransactionId xid)
 {
 	generation_skip_to(view->memory, run->end_lsn, xid, run_watermark(run));
 	FAULT_POINT("oversize-after-commit");
@@ -241,6 +242,7 @@ apply_start_run(Attempt *attempt, Relation rel)
 		run_keep_watermarks(run, true);
 	}
 	run_start(run, rel, generation_applied_lsn(view->memory));
+	attempt->started = true;
 }
 
 /*
@@ -250,7 +252,7 @@ apply_start_run(Attempt *attempt, Relation rel)
 static void
 apply_settle_doubt(Attempt *attempt)
 {
-	const ViewDoubt *doubt = &attempt->doubt;
+	const ViewDoubt *doubt = &attempt->careful.doubt;
 
 	uint64		through = attempt->rows_out + attempt->rows_expired +
 	(attempt->late == NULL ? 0 : late_counted(attempt->late));
@@ -267,7 +269,7 @@ apply_rows(Attempt *attempt)
 	LiveView *view = attempt->view;
 	Run		   *run = attempt->run;
 	Size		budget = (Size) guc_work_memory_kb * 1024;
-	bool		oversize = (attempt->mode & APPLY_OVERSIZE) != 0;
+	bool		direct = attempt->direct;
 	bool		published = true;
 	OwnerScope	scope;
 
@@ -276,25 +278,25 @@ apply_rows(Attempt *attempt)
 	{
 		apply_chunk(attempt);
 		apply_settle_doubt(attempt);
-		if (!oversize && sessions_need_storage(view))
-			return ATTEMPT_NEEDS_OVERSIZE;
+		if (!direct && sessions_need_storage(view))
+			return ATTEMPT_NEEDS_STORAGE;
 		/* rows are best written while they are in the processor's cache */
 		if (apply_bytes(attempt) > budget ||
-			(oversize && group_desc_appends(view->desc)))
+			(direct && group_desc_appends(view->desc)))
 		{
 			/* the end of the transaction ends the owner's scope, too */
-			if (!oversize)
-				return ATTEMPT_NEEDS_OVERSIZE;
+			if (!direct)
+				return ATTEMPT_NEEDS_STORAGE;
 			owner_leave(&scope);
 			apply_spill(attempt);
 			owner_enter(&scope, view->catalog);
 		}
 	}
-	if (!oversize)
+	if (!direct)
 		published = apply_publish(attempt);
 	owner_leave(&scope);
-	if (oversize)
-		apply_end_oversize(attempt);
+	if (direct)
+		apply_end_direct(attempt);
 	return published ? ATTEMPT_DONE : ATTEMPT_NEEDS_MEMORY;
 }
 
@@ -320,8 +322,8 @@ apply_attempt(Attempt *attempt)
 	scratch_reset(view->scratch);
 	view->desc->first_window = retention_first_window(&view->catalog->options, view->query);
 	apply_start_run(attempt, rel);
-	if (attempt->mode & APPLY_OVERSIZE)
-		apply_begin_oversize(attempt);
+	if (attempt->direct)
+		apply_begin_direct(attempt);
 
 	result = apply_rows(attempt);
 
@@ -334,8 +336,8 @@ apply_attempt(Attempt *attempt)
 		FAULT_POINT("apply-before-commit");
 		CommitTransactionCommand();
 		attempt->committed = true;
-		if (attempt->mode & APPLY_OVERSIZE)
-			apply_finish_oversize(view, run, xid);
+		if (attempt->direct)
+			apply_finish_direct(view, run, xid);
 	}
 	else
 		AbortCurrentTransaction();
@@ -354,7 +356,8 @@ apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 	attempt->late = NULL;
 	attempt->rows_out = 0;
 	attempt->rows_expired = 0;
-	memset(&attempt->doubt, 0, sizeof(ViewDoubt));
+	memset(&attempt->careful.doubt, 0, sizeof(ViewDoubt));
+	attempt->started = false;
 	attempt->publishing = false;
 	attempt->committed = false;
 	dead_letters_begin(view->letters);
@@ -455,33 +458,44 @@ apply_take_watermark(LiveView *view, const Run *run)
 	watermark_copy(&view->watermark, state);
 }
 
-/*
- * Chooses the next mode after an attempt that failed with error.  Returns what
- * is wanted for it: APPLY_DONE if nothing is, APPLY_FAILED if there is none.
- */
-static ApplyResult
-apply_after_error(Attempt *attempt, const ErrorData *error)
+/* Returns whether the error can be had by fewer rows, or by one of them. */
+static bool
+apply_may_shrink(const Attempt *attempt, const ErrorData *error)
 {
-	ErrorClass	class = error_class(error->sqlerrcode);
-
-	if (class != ERROR_OF_DATA && (class != ERROR_OF_VIEW || attempt->publishing))
-		return APPLY_FAILED;
-	/* it cannot be combined with what is there: the flush finds the group */
-	if (attempt->publishing)
-		return generation_open_groups(attempt->view->memory) > 0 ?
-			APPLY_FLUSH_FIRST : APPLY_FAILED;
-	if (attempt->mode & APPLY_CAREFUL)
-		return APPLY_FAILED;
-	attempt->mode |= APPLY_CAREFUL;
-	return APPLY_DONE;
+	switch (error_class(error->sqlerrcode))
+	{
+		case ERROR_OF_DATA:
+		case ERROR_OF_VIEW:
+			return true;
+		case ERROR_OF_TIME:
+			return attempt->started && chunk_was_too_slow(attempt->tried);
+		default:
+			return attempt->started && error->sqlerrcode == ERRCODE_OUT_OF_MEMORY;
+	}
 }
 
-/* Turns to storage, which must then hold everything before the run. */
+/*
+ * Decides how to go on after an attempt that failed.  Returns what is wanted
+ * for it: APPLY_DONE if nothing is, APPLY_FAILED if there is no way.
+ */
 static ApplyResult
-apply_turn_to_storage(int *mode)
+apply_after_error(Apply *apply, const Attempt *attempt)
 {
-	*mode |= APPLY_OVERSIZE;
-	return APPLY_FLUSH_FIRST;
+	const Run  *run = apply->run;
+	uint64		from = attempt->started ? run->mark_row : 0;
+
+	/* it cannot be combined with what is there: the flush finds the group */
+	if (attempt->publishing)
+		return error_class(apply->error->sqlerrcode) == ERROR_OF_DATA &&
+			generation_open_groups(apply->view->memory) > 0 ? APPLY_FLUSH_FIRST : APPLY_FAILED;
+	/* where rows were taken with care already there is nothing left to try */
+	if (!apply_may_shrink(attempt, apply->error) || from >= apply->careful_from)
+		return APPLY_FAILED;
+	apply->careful_from = from;
+	apply->suspect = attempt->started && run_reached(run) > 0 ? run->reached - 1 : PG_UINT64_MAX;
+	/* the first piece shall not meet the same limit */
+	apply->view->chunk_rows = Min(apply->view->chunk_rows, CHUNK_ROWS_FIRST);
+	return APPLY_DONE;
 }
 
 /* Prepares to apply a run; see apply.h. */
@@ -491,6 +505,8 @@ apply_begin(Apply *apply, LiveView *view, Run *run)
 	memset(apply, 0, sizeof(Apply));
 	apply->view = view;
 	apply->run = run;
+	apply->careful_from = PG_UINT64_MAX;
+	apply->suspect = PG_UINT64_MAX;
 	apply->start = clock_real();
 }
 
@@ -498,7 +514,7 @@ apply_begin(Apply *apply, LiveView *view, Run *run)
 void
 apply_without_memory(Apply *apply)
 {
-	apply->mode |= APPLY_OVERSIZE;
+	apply->direct = true;
 }
 
 /* Returns what the first attempt wants: a flush if there is no room to keep more rows for one. */
@@ -512,7 +528,10 @@ apply_before_first(Apply *apply)
 	if (group_desc_appends(view->desc) &&
 		run_count_rows(apply->run, view->catalog->streamid,
 					   generation_applied_lsn(view->memory)) >= DIRECT_ROWS)
-		return apply_turn_to_storage(&apply->mode);
+	{
+		apply->direct = true;
+		return APPLY_FLUSH_FIRST;
+	}
 	if (bytes >= (Size) guc_work_memory_kb * 1024 || sessions_need_flush(view))
 		return APPLY_FLUSH_FIRST;
 	return APPLY_DONE;
@@ -524,7 +543,7 @@ apply_finish(Apply *apply, Attempt *attempt)
 {
 	LiveView   *view = apply->view;
 
-	apply->stored = (attempt->mode & APPLY_OVERSIZE) != 0;
+	apply->stored = attempt->direct;
 	apply_take_watermark(view, apply->run);
 	apply_count(attempt);
 	pg_atomic_fetch_add_u64(&view->control->apply_us, clock_real() - apply->start);
@@ -534,28 +553,28 @@ apply_finish(Apply *apply, Attempt *attempt)
 ApplyResult
 apply_go_on(Apply *apply)
 {
-	Attempt		attempt = {.view = apply->view,.run = apply->run};
 	ApplyResult wanted = apply->begun ? APPLY_DONE : apply_before_first(apply);
 
 	while (wanted == APPLY_DONE)
 	{
-		attempt.mode = apply->mode;
+		Attempt		attempt = {.view = apply->view,.run = apply->run,
+			.direct = apply->direct,.careful_from = apply->careful_from,
+		.careful.suspect = apply->suspect};
+
 		switch (apply_attempt_safely(&attempt, apply->run->context, &apply->error))
 		{
 			case ATTEMPT_DONE:
 				apply_finish(apply, &attempt);
 				return APPLY_DONE;
 			case ATTEMPT_NEEDS_MEMORY:
-				wanted = APPLY_FREE_MEMORY;
-				break;
-			case ATTEMPT_NEEDS_OVERSIZE:
-				wanted = apply_turn_to_storage(&attempt.mode);
-				break;
+				return APPLY_FREE_MEMORY;
+			case ATTEMPT_NEEDS_STORAGE:
+				apply->direct = true;
+				return APPLY_FLUSH_FIRST;
 			case ATTEMPT_FAILED:
-				wanted = apply_after_error(&attempt, apply->error);
+				wanted = apply_after_error(apply, &attempt);
 				break;
 		}
-		apply->mode = attempt.mode;
 	}
 	return wanted;
 }

@@ -28,7 +28,9 @@ typedef struct Apply
 	bool		stored;			/* done, and storage holds all of it */
 
 	/* private to apply.c */
-	int			mode;			/* ApplyMode bits */
+	bool		direct;			/* goes straight to storage */
+	uint64		careful_from;	/* rows of the run: from this one on */
+	uint64		suspect;		/* that is the one which failed */
 	bool		begun;
 	TimestampTz start;
 } Apply;

@@ -1,16 +1,20 @@
 /*
  * apply_careful.c - a run in which some row fails: which one?
  *
- * The rows are taken in small pieces.  A piece is tried in a subtransaction
- * on a scratch of its own; when it fails, the row handed out last is the
- * suspect.  If it fails alone as well it becomes a dead letter and the piece
- * is tried again without it.  What cannot be pinned down like that is redone
- * row by row.  So a failing row changes no aggregate of the view, and a good
- * one is never lost beside it.
+ * The rows are taken in pieces.  A piece is tried in a subtransaction on a
+ * scratch of its own; when it fails it is made smaller, down to one row.  What
+ * fails alone becomes a dead letter.  So a failing row changes no aggregate of
+ * the view, and a good one is never lost beside it.  There is one way for
+ * whatever a row can do: an error of data, an aggregate that cannot take it in,
+ * running out of time or memory.
+ *
+ * The first cut is before the row that was handed out last, which is as a rule
+ * the one that failed; then pieces are halved.  After a failure they grow again.
  *
  * Errors of the view (a table is gone) may be errors of the row (it names a
  * table that is not there): they make dead letters, too, and the caller judges
- * when it knows how the other rows fared.  All other errors are thrown on.
+ * when it knows how the other rows fared.  All other errors are thrown on, and
+ * so is the want of memory for a single row: it may be others who have it.
  *
  * Source: the ways of PL/pgSQL's exception blocks (pl_exec.c,
  * exec_stmt_block) for subtransactions.
@@ -28,49 +32,66 @@
 #include "utils/resowner.h"
 
 #include "apply/apply_careful.h"
+#include "apply/chunk_size.h"
 #include "apply/inner_plan.h"
+#include "clock.h"
 #include "compat.h"
 #include "error_class.h"
 #include "guc.h"
 #include "session/session_rows.h"
+#include "time_limit.h"
 
 /* The piece at work. */
 typedef struct Piece
 {
-	LiveView *view;
+	LiveView   *view;
 	Run		   *run;
+	Scratch    *scratch;		/* of the attempt: the piece is added to it */
 	Scratch    *part;			/* rows of the piece */
-	Scratch    *one;			/* a single row */
-	LateRows   *late_part;		/* of the same rows, or NULL */
-	LateRows   *late_one;
+	LateRows   *late;			/* of the same rows, or NULL */
 	SessionBook *sessions;		/* NULL where nothing depends on earlier rows */
 	SessionMark start;			/* of that book: before the piece */
-	SessionMark before;			/* before the row that is run alone */
-	int			nrows;			/* rows of the piece, bad ones included */
-	Bitmapset  *bad;			/* of them */
-	ViewDoubt  *doubt;
+	TimestampTz tried;			/* when the last try began */
 	MemoryContext context;
 } Piece;
 
 /* What is done in a subtransaction. */
 typedef void (*piece_action) (Piece *piece, void *arg);
 
+/* Returns whether fewer rows might not meet the error, or a row is to blame for it. */
+static bool
+piece_may_shrink(const Piece *piece, const ErrorData *edata)
+{
+	switch (error_class(edata->sqlerrcode))
+	{
+		case ERROR_OF_DATA:
+		case ERROR_OF_VIEW:
+			return true;
+		case ERROR_OF_TIME:
+			return chunk_was_too_slow(piece->tried);
+		default:
+			return edata->sqlerrcode == ERRCODE_OUT_OF_MEMORY && run_allowed(piece->run) > 1;
+	}
+}
+
 /*
  * Does action in a subtransaction.  Returns NULL if it worked, the error if
- * it was one of data or of the view; throws any other on.
+ * fewer rows might not meet it; throws any other on.
  */
 static ErrorData *
 piece_try(Piece *piece, piece_action action, void *arg)
 {
 	ResourceOwner owner = CurrentResourceOwner;
 	ErrorData  *volatile edata = NULL;
-	ErrorClass	class;
 
+	piece->tried = clock_real();
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(piece->context);
 	PG_TRY();
 	{
+		time_limit_start();
 		action(piece, arg);
+		time_limit_end();
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
@@ -78,6 +99,7 @@ piece_try(Piece *piece, piece_action action, void *arg)
 		MemoryContextSwitchTo(piece->context);
 		edata = CopyErrorData();
 		FlushErrorState();
+		time_limit_end();
 		RollbackAndReleaseCurrentSubTransaction();
 	}
 	PG_END_TRY();
@@ -85,86 +107,67 @@ piece_try(Piece *piece, piece_action action, void *arg)
 	CurrentResourceOwner = owner;
 	if (edata == NULL)
 		return NULL;
-	class = error_class(edata->sqlerrcode);
 	/* no sooner: who ends the transaction knows of no subtransaction */
-	if (class != ERROR_OF_DATA && class != ERROR_OF_VIEW)
+	if (!piece_may_shrink(piece, edata))
 		ReThrowError(edata);
 	return edata;
 }
 
-/* Takes back what rows have done to sessions since a mark. */
+/* Gives the groups of the scratch the labels that the piece has changed. */
 static void
-piece_take_back(Piece *piece, SessionMark mark)
-{
-	if (piece->sessions != NULL)
-		session_book_rollback(piece->sessions, mark);
-}
-
-/* Gives the groups of scratch the labels that rows since a mark have changed, or the old ones. */
-static void
-piece_move_sessions(Piece *piece, Scratch *scratch, SessionMark since, bool undo)
+piece_move_sessions(Piece *piece, bool undo)
 {
 	const SessionMove *moves;
 	int			nmoves;
 
 	if (piece->sessions == NULL)
 		return;
-	moves = session_book_moves(piece->sessions, since, &nmoves);
-	session_moves_apply(moves, nmoves, piece->view->query, scratch, undo);
+	moves = session_book_moves(piece->sessions, piece->start, &nmoves);
+	session_moves_apply(moves, nmoves, piece->view->query, piece->scratch, undo);
 }
 
-/* Runs all good rows of the piece into part; arg is the budget of part, 0 for none. */
+/* Forgets what a try has left. */
 static void
-piece_run_good(Piece *piece, void *arg)
+piece_clear(Piece *piece)
 {
-	run_rewind(piece->run);
-	piece->run->skip = piece->bad;
-	piece_take_back(piece, piece->start);
+	if (piece->sessions != NULL)
+		session_book_rollback(piece->sessions, piece->start);
 	scratch_reset(piece->part);
-	if (piece->late_part != NULL)
-		late_reset(piece->late_part);
-	inner_plan_execute(piece->view->plan, piece->run, piece->part, piece->late_part,
-					   *(Size *) arg);
+	if (piece->late != NULL)
+		late_reset(piece->late);
 }
 
-/* Lets the run hand out one row only. */
+/* Runs the rows of the piece into the part. */
 static void
-piece_aim_at(Piece *piece, int row)
+piece_run(Piece *piece, void *arg)
 {
-	Bitmapset  *others = NULL;
-
-	if (row > 0)
-		others = bms_add_range(others, 0, row - 1);
-	if (row + 1 < piece->nrows)
-		others = bms_add_range(others, row + 1, piece->nrows - 1);
-	run_rewind(piece->run);
-	piece->run->skip = others;
+	inner_plan_execute(piece->view->plan, piece->run, piece->part, piece->late,
+					   (Size) guc_work_memory_kb * 1024);
 }
 
-/* Runs one row into one. */
+/* Adds the part to the scratch. */
 static void
-piece_run_one(Piece *piece, void *arg)
+piece_merge(Piece *piece, void *arg)
 {
-	piece_aim_at(piece, *(int *) arg);
-	piece_take_back(piece, piece->before);
-	scratch_reset(piece->one);
-	if (piece->late_one != NULL)
-		late_reset(piece->late_one);
-	inner_plan_execute(piece->view->plan, piece->run, piece->one, piece->late_one, 0);
+	scratch_merge(piece->scratch, piece->part);
 }
 
-/* Adds one row to the scratch given in arg. */
-static void
-piece_add_one(Piece *piece, void *arg)
+/* Tries the piece; returns the error if it failed and left nothing behind. */
+static ErrorData *
+piece_try_all(Piece *piece)
 {
-	scratch_merge((Scratch *) arg, piece->one);
-}
+	ErrorData  *error = piece_try(piece, piece_run, NULL);
 
-/* Adds the part to the scratch given in arg. */
-static void
-piece_add_part(Piece *piece, void *arg)
-{
-	scratch_merge((Scratch *) arg, piece->part);
+	if (error == NULL)
+	{
+		piece_move_sessions(piece, false);
+		error = piece_try(piece, piece_merge, NULL);
+		if (error != NULL)
+			piece_move_sessions(piece, true);
+	}
+	if (error != NULL)
+		piece_clear(piece);
+	return error;
 }
 
 /* Leaves the row as text in *arg, a char pointer. */
@@ -185,198 +188,115 @@ piece_print_row(Piece *piece, void *arg)
 
 /* Notes that something was missing for a row. */
 static void
-piece_doubt(Piece *piece, const ErrorData *edata)
+piece_doubt(const Piece *piece, const ErrorData *edata, ViewDoubt *doubt)
 {
-	if (piece->doubt->nrows++ > 0)
+	if (doubt->nrows++ > 0)
 		return;
-	piece->doubt->sqlstate = edata->sqlerrcode;
-	piece->doubt->message = MemoryContextStrdup(piece->run->context, edata->message);
+	doubt->sqlstate = edata->sqlerrcode;
+	doubt->message = MemoryContextStrdup(piece->run->context, edata->message);
 }
 
-/* Makes a dead letter of a row. */
+/* Makes a dead letter of the only row of the piece. */
 static void
-piece_reject(Piece *piece, int row, ErrorData *edata)
+piece_reject(Piece *piece, const ErrorData *edata, ViewDoubt *doubt)
 {
-	LiveView *view = piece->view;
+	LiveView   *view = piece->view;
 	CatalogFailure failure = {.sqlstate = edata->sqlerrcode,.message = edata->message};
 	FeedTransaction *txn;
 	char	   *text = NULL;
 
-	piece_aim_at(piece, row);
+	run_rewind(piece->run);
 	if (!dead_letters_full(view->letters))
 		(void) piece_try(piece, piece_print_row, &text);
+	/* passed over, it counts for the watermark */
+	run_pass(piece->run);
 	txn = run_current_transaction(piece->run);
 	failure.lsn = txn->end_lsn;
 	failure.time = txn->commit_time;
 	dead_letters_add(view->letters, text, &failure);
-	if (text !=NULL)
+	if (text != NULL)
 		pfree(text);
 	if (error_class(failure.sqlstate) == ERROR_OF_VIEW)
-		piece_doubt(piece, edata);
+		piece_doubt(piece, edata, doubt);
 	live_view_note_error(view, failure.sqlstate, failure.message);
-	piece->bad = bms_add_member(piece->bad, row);
 }
 
-/* Rejects row if it fails alone; returns whether it did. */
-static bool
-piece_reject_if_bad(Piece *piece, int row)
+/* Returns how many rows the next piece may have. */
+static uint64
+piece_size(const Piece *piece, const Careful *careful)
 {
-	ErrorData  *edata = piece_try(piece, piece_run_one, &row);
+	uint64		row = piece->run->row;
 
-	if (edata != NULL)
-		piece_reject(piece, row, edata);
-	return edata != NULL;
+	if (row == careful->suspect)
+		return 1;
+	if (row < careful->suspect)
+		return Min(piece->view->chunk_rows, careful->suspect - row);
+	return piece->view->chunk_rows;
 }
 
-/* Looks at every row alone; returns whether another one was rejected. */
-static bool
-piece_reject_any(Piece *piece)
-{
-	bool		any = false;
-
-	for (int row = 0; row < piece->nrows; row++)
-	{
-		if (!bms_is_member(row, piece->bad) && piece_reject_if_bad(piece, row))
-			any = true;
-	}
-	return any;
-}
-
-/* Adds what the last row alone has left; returns the error if that cannot be. */
-static ErrorData *
-piece_keep_one(Piece *piece, Scratch *scratch)
-{
-	ErrorData  *edata;
-
-	piece_move_sessions(piece, scratch, piece->before, false);
-	edata = piece_try(piece, piece_add_one, scratch);
-	if (edata != NULL)
-		piece_move_sessions(piece, scratch, piece->before, true);
-	else if (piece->sessions != NULL)
-		piece->before = session_book_mark(piece->sessions);
-	return edata;
-}
-
-/* Adds the good rows to scratch one after the other; those that cannot be added are rejected. */
+/* Adds the next rows to the scratch, or rejects the next row. */
 static void
-piece_add_rows(Piece *piece, Scratch *scratch, LateRows *late)
-{
-	piece_take_back(piece, piece->start);
-	for (int row = 0; row < piece->nrows; row++)
-	{
-		ErrorData  *edata;
-
-		if (bms_is_member(row, piece->bad) || piece_reject_if_bad(piece, row))
-			continue;
-		edata = piece_keep_one(piece, scratch);
-		if (edata != NULL)
-			piece_reject(piece, row, edata);
-		else if (late != NULL)
-			late_merge(late, piece->late_one);
-	}
-	piece_take_back(piece, piece->before);
-}
-
-/*
- * Ends the piece behind the rows that its first try has seen: those up to the
- * first that fails, or as many as fit into memory when each gives many.
- */
-static void
-piece_cut(Piece *piece, bool failed)
+piece_add(Piece *piece, Careful *careful)
 {
 	Run		   *run = piece->run;
+	bool		again = false;
+	ErrorData  *error;
 
-	if (failed && run->reached > run->mark_row)
-		run_hold(run);
-	piece->nrows = (int) Min(piece->nrows, run->stop - run->mark_row);
-	Assert(bms_is_empty(piece->bad));
-}
-
-/* Finds the rows that fail, leaving the others in part; false if that cannot be had. */
-static bool
-piece_sift(Piece *piece)
-{
-	Size		budget = (Size) guc_work_memory_kb * 1024;
-
-	for (;;)
+	if (piece->sessions != NULL)
+		piece->start = session_book_mark(piece->sessions);
+	run_allow(run, piece_size(piece, careful));
+	while ((error = piece_try_all(piece)) != NULL && run_allowed(run) > 1)
 	{
-		ErrorData  *edata = piece_try(piece, piece_run_good, &budget);
-		int			suspect = (int) (piece->run->row - piece->run->mark_row) - 1;
-
-		if (budget > 0)
-			piece_cut(piece, edata != NULL);
-		budget = 0;
-		if (edata == NULL)
-			return true;
-		if (suspect >= 0 && !bms_is_member(suspect, piece->bad) &&
-			piece_reject_if_bad(piece, suspect))
-			continue;
-		if (!piece_reject_any(piece))
-			return false;
+		run_retry(run, chunk_size_smaller(run_allowed(run), run_reached(run), again));
+		again = true;
 	}
+	if (error != NULL)
+		piece_reject(piece, error, &careful->doubt);
+	if (error != NULL || again)
+		piece->view->chunk_rows = 1;
+	else
+		piece->view->chunk_rows = chunk_size_after(piece->view->chunk_rows, run_allowed(run),
+												   clock_real() - piece->tried);
 }
 
-/* Adds the part to scratch; false if that cannot be. */
-static bool
-piece_keep_part(Piece *piece, Scratch *scratch)
-{
-	bool		kept;
-
-	piece_move_sessions(piece, scratch, piece->start, false);
-	kept = piece_try(piece, piece_add_part, scratch) == NULL;
-	if (!kept)
-		piece_move_sessions(piece, scratch, piece->start, true);
-	return kept;
-}
-
-/* Adds the piece to scratch and late, whole or row by row. */
+/* Keeps what was late in the piece, and ends it. */
 static void
-piece_add(Piece *piece, Scratch *scratch, LateRows *late)
+piece_finish(Piece *piece, LateRows *late)
 {
-	if (!piece_sift(piece) || !piece_keep_part(piece, scratch))
-		piece_add_rows(piece, scratch, late);
-	else if (late != NULL)
-		late_merge(late, piece->late_part);
-
-	piece->run->skip = NULL;
 	if (late != NULL)
+	{
+		late_merge(late, piece->late);
 		late_fetch(late, piece->run);
+		late_reset(piece->late);
+	}
+	/* a join may have ended early: nothing matches the rest */
+	run_pass(piece->run);
+	scratch_reset(piece->part);
 }
 
 /* Adds the next rows of the run, without those that fail; see apply_careful.h. */
 void
-apply_rows_careful(LiveView *view, Run *run, Scratch *scratch, LateRows *late,
-				   uint64 maxrows, ViewDoubt *doubt)
+apply_rows_careful(LiveView *view, Run *run, LateRows *late, Careful *careful)
 {
+	Size		budget = (Size) guc_work_memory_kb * 1024;
+	uint64		end = run->row + CHUNK_ROWS_FIRST;
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
 												  "stream careful apply",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Piece		piece = {.view = view,.run = run,.context = context,.doubt = doubt};
+	Piece		piece = {.view = view,.run = run,.scratch = view->scratch,.context = context};
 
 	piece.part = scratch_create(view->desc, context);
-	piece.one = scratch_create(view->desc, context);
 	if (late != NULL)
-	{
-		piece.late_part = late_create(view->late_rule, view->desc, context);
-		piece.late_one = late_create(view->late_rule, view->desc, context);
-	}
+		piece.late = late_create(view->late_rule, view->desc, context);
 	if (late != NULL && view->sessions != NULL)
-	{
 		piece.sessions = view->sessions;
-		piece.start = piece.before = session_book_mark(view->sessions);
+	while (run->row < end && !run_at_end(run) && scratch_bytes(view->scratch) <= budget)
+	{
+		piece_add(&piece, careful);
+		piece_finish(&piece, late);
 	}
-	run_allow(run, maxrows);
-	piece.nrows = (int) Min(maxrows, run->source.nrows - run->row);
-
-	piece_add(&piece, scratch, late);
-
-	/* the scan may have stopped early: stand behind the piece */
-	piece_aim_at(&piece, piece.nrows);
-	run_pass(run);
-
 	scratch_free(piece.part);
-	scratch_free(piece.one);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 }

@@ -15,13 +15,19 @@ typedef struct ViewDoubt
 	char	   *message;
 } ViewDoubt;
 
+/* How far the care goes. */
+typedef struct Careful
+{
+	uint64		suspect;		/* row of the run that failed; PG_UINT64_MAX:
+								 * not known */
+	ViewDoubt	doubt;
+} Careful;
+
 /*
- * Adds the next rows of the run, maxrows at most, to scratch, without those
- * that fail and those that late (NULL: nobody) keeps from it; adds to doubt
- * what errors of the view rows have met.
+ * Adds the next rows of the run to the view's scratch, without those that
+ * fail and those that late (NULL: nobody) keeps from it.
  * Requires: a transaction, the view owner's scope.
  */
-extern void apply_rows_careful(LiveView *view, Run *run, Scratch *scratch, LateRows *late,
-							   uint64 maxrows, ViewDoubt *doubt);
+extern void apply_rows_careful(LiveView *view, Run *run, LateRows *late, Careful *careful);
 
 #endif							/* STREAM_EXT_APPLY_CAREFUL_H */

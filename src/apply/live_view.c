@@ -16,6 +16,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#include "apply/chunk_size.h"
 #include "apply/inner_plan.h"
 #include "apply/live_view.h"
 #include "catalog/catalog_table.h"
@@ -170,6 +171,8 @@ live_view_attach(LiveView *view, XLogRecPtr stored_lsn)
 {
 	if (view->stale || view->desc == NULL)
 		live_view_refresh(view, false);
+	if (view->chunk_rows == 0)
+		view->chunk_rows = CHUNK_ROWS_FIRST;
 	if (view->scratch == NULL)
 		view->scratch = scratch_create(view->desc, view->context);
 	if (view->memory != NULL)

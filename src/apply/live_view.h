@@ -41,6 +41,8 @@ typedef struct LiveView
 	GenerationWriter *memory;	/* NULL until the view is attached */
 	Scratch    *scratch;
 	TidCache   *tids;			/* the worker's */
+	uint64		chunk_rows;		/* go through the query at once: see
+								 * chunk_size.h */
 
 	EventTimeHistory *event_time;	/* of its stream, or NULL */
 	uint64		event_time_generation;	/* of the catalog, when it was loaded */

@@ -201,7 +201,6 @@ run_finish(Run *run)
 {
 	stream_am_set_row_source(NULL);
 	run->reader = NULL;
-	run->skip = NULL;
 	MemoryContextReset(run->batch_context);
 }
 
@@ -379,9 +378,6 @@ run_next_cb(StreamRowSource *source, TupleTableSlot *slot)
 		run->row++;
 		run->batch_row++;
 		run->reached = Max(run->reached, run->row);
-		if (run->skip != NULL &&
-			bms_is_member((int) (run->row - run->mark_row - 1), run->skip))
-			continue;
 		ExecStoreVirtualTuple(slot);
 		ItemPointerSet(&slot->tts_tid, (BlockNumber) (run->row - run->mark_row - 1), 1);
 		return true;
@@ -404,6 +400,30 @@ run_rewind(Run *run)
 		batch_reader_seek(run->reader, run->mark_batch_row);
 		run->batch_row = run->mark_batch_row;
 	}
+}
+
+/* Goes back and allows fewer rows; see run.h. */
+void
+run_retry(Run *run, uint64 maxrows)
+{
+	Assert(run->mark_row + maxrows <= run->stop);
+	run_rewind(run);
+	run->stop = run->mark_row + maxrows;
+	run->reached = run->mark_row;
+}
+
+/* Returns how many rows are allowed since the mark; see run.h. */
+uint64
+run_allowed(const Run *run)
+{
+	return Min(run->stop, run->source.nrows) - run->mark_row;
+}
+
+/* Returns how many of them were handed out at the most. */
+uint64
+run_reached(const Run *run)
+{
+	return run->reached - run->mark_row;
 }
 
 /* Passes over all rows that are still allowed. */
@@ -434,7 +454,6 @@ run_allow(Run *run, uint64 maxrows)
 	run->mark_row = run->row;
 	run->reached = run->row;
 	run->stop = run->row + maxrows;
-	run->skip = NULL;
 	watermark_copy(&run->mark_watermark, &run->watermark);
 	if (run->keep_watermarks)
 		run_size_watermarks(run, maxrows);

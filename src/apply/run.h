@@ -9,7 +9,6 @@
 #define STREAM_EXT_RUN_H
 
 #include "catalog/event_time.h"
-#include "nodes/bitmapset.h"
 #include "stream_am/stream_am.h"
 #include "wal/feed.h"
 
@@ -39,7 +38,6 @@ typedef struct Run
 	uint64		row;			/* rows handed out since run_start() */
 	uint64		stop;			/* no more rows once row has reached this */
 	uint64		reached;		/* the greatest row since run_allow() */
-	Bitmapset  *skip;			/* rows (since mark_row) to leave out */
 
 	/* a place to go back to */
 	int			mark_transaction;
@@ -82,7 +80,7 @@ extern void run_track_event_time(Run *run, const EventTimeHistory *history,
 
 /*
  * The watermark after the rows handed out so far, by any scan: rows that were
- * skipped or filtered count.  State stays valid after run_finish().
+ * rejected or filtered count.  State stays valid after run_finish().
  */
 extern int64 run_watermark(const Run *run);
 extern const WatermarkState *run_watermark_state(const Run *run);
@@ -112,6 +110,13 @@ extern void run_hold(Run *run);
 
 /* Goes back to the place of the last run_allow(). */
 extern void run_rewind(Run *run);
+
+/* Goes back there and allows only so many rows from there on. */
+extern void run_retry(Run *run, uint64 maxrows);
+
+/* How many rows are allowed from there on, and how many of them were handed out at the most. */
+extern uint64 run_allowed(const Run *run);
+extern uint64 run_reached(const Run *run);
 
 /* Passes over all rows that are still allowed. */
 extern void run_pass(Run *run);

@@ -193,6 +193,13 @@ object_ownercheck(Oid classid, Oid objectid, Oid roleid)
 #define compat_my_lxid()	(MyProc->vxid.lxid)
 #endif
 
+/* The process of a virtual transaction, or NULL.  Expands where storage/procarray.h and storage/sinvaladt.h have been included. */
+#if PG_VERSION_NUM < 170000
+#define compat_vxid_proc(vxid)	BackendIdGetProc((vxid).backendId)
+#else
+#define compat_vxid_proc(vxid)	ProcNumberGetProc((vxid).procNumber)
+#endif
+
 /* The path of a plain foreign scan. */
 #if PG_VERSION_NUM >= 180000
 #define compat_foreignscan_path(root, rel, startup, total) \

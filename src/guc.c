@@ -21,7 +21,7 @@ int			guc_dead_letter_limit = 100000;
 int			guc_flush_interval_ms = 10000;
 int			guc_flush_wal_mb = 256;
 char	   *guc_input = "";
-int			guc_lock_timeout_ms = 1000;
+int			guc_lock_timeout_ms = 100;
 int			guc_max_databases = 32;
 int			guc_max_future_s = 86400;
 int			guc_max_lag_mb = 4096;
@@ -87,8 +87,8 @@ static const IntSetting int_settings[] = {
 		NULL,
 	&guc_flush_wal_mb, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB},
 	{"stream_ext.lock_timeout",
-		"Longest time the worker waits for a lock.",
-		"A view whose lock cannot be had is lagging and tries again; others go on.",
+		"Longest time that functions of views, and retention, wait for a lock.",
+		"Other locks are not waited for.  A view whose lock cannot be had is lagging and tries again; others go on.",
 	&guc_lock_timeout_ms, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS},
 	{"stream_ext.max_databases",
 		"Number of databases in the cluster that can have streams.",

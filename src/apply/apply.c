@@ -35,6 +35,7 @@
 #include "apply/crash_guard.h"
 #include "apply/inner_plan.h"
 #include "apply/session_attempt.h"
+#include "apply/subtransaction.h"
 #include "catalog/owner.h"
 #include "clock.h"
 #include "compat.h"
@@ -318,7 +319,7 @@ apply_attempt(Attempt *attempt)
 	/* what we waited for a lock to see, this snapshot shall see too */
 	PopActiveSnapshot();
 	PushActiveSnapshot(GetTransactionSnapshot());
-	rel = table_open(view->query->streamid, AccessShareLock);
+	rel = table_open(view->query->streamid, NoLock);
 	scratch_reset(view->scratch);
 	view->desc->first_window = retention_first_window(&view->catalog->options, view->query);
 	apply_start_run(attempt, rel);
@@ -328,7 +329,7 @@ apply_attempt(Attempt *attempt)
 	result = apply_rows(attempt);
 
 	run_finish(run);
-	table_close(rel, AccessShareLock);
+	table_close(rel, NoLock);
 	PopActiveSnapshot();
 	xid = GetTopFullTransactionIdIfAny();
 	if (result == ATTEMPT_DONE)
@@ -358,6 +359,7 @@ apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 	attempt->rows_expired = 0;
 	memset(&attempt->careful.doubt, 0, sizeof(ViewDoubt));
 	attempt->started = false;
+	attempt->tried = PG_INT64_MAX;
 	attempt->publishing = false;
 	attempt->committed = false;
 	dead_letters_begin(view->letters);
@@ -458,22 +460,6 @@ apply_take_watermark(LiveView *view, const Run *run)
 	watermark_copy(&view->watermark, state);
 }
 
-/* Returns whether the error can be had by fewer rows, or by one of them. */
-static bool
-apply_may_shrink(const Attempt *attempt, const ErrorData *error)
-{
-	switch (error_class(error->sqlerrcode))
-	{
-		case ERROR_OF_DATA:
-		case ERROR_OF_VIEW:
-			return true;
-		case ERROR_OF_TIME:
-			return attempt->started && chunk_was_too_slow(attempt->tried);
-		default:
-			return attempt->started && error->sqlerrcode == ERRCODE_OUT_OF_MEMORY;
-	}
-}
-
 /*
  * Decides how to go on after an attempt that failed.  Returns what is wanted
  * for it: APPLY_DONE if nothing is, APPLY_FAILED if there is no way.
@@ -489,7 +475,7 @@ apply_after_error(Apply *apply, const Attempt *attempt)
 		return error_class(apply->error->sqlerrcode) == ERROR_OF_DATA &&
 			generation_open_groups(apply->view->memory) > 0 ? APPLY_FLUSH_FIRST : APPLY_FAILED;
 	/* where rows were taken with care already there is nothing left to try */
-	if (!apply_may_shrink(attempt, apply->error) || from >= apply->careful_from)
+	if (!subtransaction_catches(apply->error, attempt->tried, false) || from >= apply->careful_from)
 		return APPLY_FAILED;
 	apply->careful_from = from;
 	apply->suspect = attempt->started && run_reached(run) > 0 ? run->reached - 1 : PG_UINT64_MAX;

@@ -15,13 +15,9 @@
  * table that is not there): they make dead letters, too, and the caller judges
  * when it knows how the other rows fared.  All other errors are thrown on, and
  * so is the want of memory for a single row: it may be others who have it.
- *
- * Source: the ways of PL/pgSQL's exception blocks (pl_exec.c,
- * exec_stmt_block) for subtransactions.
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -29,17 +25,16 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/resowner.h"
 
 #include "apply/apply_careful.h"
 #include "apply/chunk_size.h"
 #include "apply/inner_plan.h"
+#include "apply/subtransaction.h"
 #include "clock.h"
 #include "compat.h"
 #include "error_class.h"
 #include "guc.h"
 #include "session/session_rows.h"
-#include "time_limit.h"
 
 /* The piece at work. */
 typedef struct Piece
@@ -52,66 +47,8 @@ typedef struct Piece
 	SessionBook *sessions;		/* NULL where nothing depends on earlier rows */
 	SessionMark start;			/* of that book: before the piece */
 	TimestampTz tried;			/* when the last try began */
-	MemoryContext context;
+	char	   *text;			/* of a row that is rejected, or NULL */
 } Piece;
-
-/* What is done in a subtransaction. */
-typedef void (*piece_action) (Piece *piece, void *arg);
-
-/* Returns whether fewer rows might not meet the error, or a row is to blame for it. */
-static bool
-piece_may_shrink(const Piece *piece, const ErrorData *edata)
-{
-	switch (error_class(edata->sqlerrcode))
-	{
-		case ERROR_OF_DATA:
-		case ERROR_OF_VIEW:
-			return true;
-		case ERROR_OF_TIME:
-			return chunk_was_too_slow(piece->tried);
-		default:
-			return edata->sqlerrcode == ERRCODE_OUT_OF_MEMORY && run_allowed(piece->run) > 1;
-	}
-}
-
-/*
- * Does action in a subtransaction.  Returns NULL if it worked, the error if
- * fewer rows might not meet it; throws any other on.
- */
-static ErrorData *
-piece_try(Piece *piece, piece_action action, void *arg)
-{
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile edata = NULL;
-
-	piece->tried = clock_real();
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(piece->context);
-	PG_TRY();
-	{
-		time_limit_start();
-		action(piece, arg);
-		time_limit_end();
-		ReleaseCurrentSubTransaction();
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(piece->context);
-		edata = CopyErrorData();
-		FlushErrorState();
-		time_limit_end();
-		RollbackAndReleaseCurrentSubTransaction();
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(piece->context);
-	CurrentResourceOwner = owner;
-	if (edata == NULL)
-		return NULL;
-	/* no sooner: who ends the transaction knows of no subtransaction */
-	if (!piece_may_shrink(piece, edata))
-		ReThrowError(edata);
-	return edata;
-}
 
 /* Gives the groups of the scratch the labels that the piece has changed. */
 static void
@@ -139,16 +76,20 @@ piece_clear(Piece *piece)
 
 /* Runs the rows of the piece into the part. */
 static void
-piece_run(Piece *piece, void *arg)
+piece_run(void *arg)
 {
+	Piece	   *piece = arg;
+
 	inner_plan_execute(piece->view->plan, piece->run, piece->part, piece->late,
 					   (Size) guc_work_memory_kb * 1024);
 }
 
 /* Adds the part to the scratch. */
 static void
-piece_merge(Piece *piece, void *arg)
+piece_merge(void *arg)
 {
+	Piece	   *piece = arg;
+
 	scratch_merge(piece->scratch, piece->part);
 }
 
@@ -156,12 +97,15 @@ piece_merge(Piece *piece, void *arg)
 static ErrorData *
 piece_try_all(Piece *piece)
 {
-	ErrorData  *error = piece_try(piece, piece_run, NULL);
+	bool		single = run_allowed(piece->run) == 1;
+	ErrorData  *error;
 
+	piece->tried = clock_real();
+	error = subtransaction_try(piece_run, piece, single);
 	if (error == NULL)
 	{
 		piece_move_sessions(piece, false);
-		error = piece_try(piece, piece_merge, NULL);
+		error = subtransaction_try(piece_merge, piece, single);
 		if (error != NULL)
 			piece_move_sessions(piece, true);
 	}
@@ -170,17 +114,18 @@ piece_try_all(Piece *piece)
 	return error;
 }
 
-/* Leaves the row as text in *arg, a char pointer. */
+/* Leaves the next row as text in piece->text. */
 static void
-piece_print_row(Piece *piece, void *arg)
+piece_print_row(void *arg)
 {
+	Piece	   *piece = arg;
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(piece->run->desc, &TTSOpsVirtual);
 
 	if (piece->run->source.next(&piece->run->source, slot))
 	{
 		Datum		row = ExecFetchSlotHeapTupleDatum(slot);
 
-		*(char **) arg = OidOutputFunctionCall(F_RECORD_OUT, row);
+		piece->text = OidOutputFunctionCall(F_RECORD_OUT, row);
 		pfree(DatumGetPointer(row));
 	}
 	ExecDropSingleTupleTableSlot(slot);
@@ -203,19 +148,19 @@ piece_reject(Piece *piece, const ErrorData *edata, ViewDoubt *doubt)
 	LiveView   *view = piece->view;
 	CatalogFailure failure = {.sqlstate = edata->sqlerrcode,.message = edata->message};
 	FeedTransaction *txn;
-	char	   *text = NULL;
 
 	run_rewind(piece->run);
+	piece->text = NULL;
 	if (!dead_letters_full(view->letters))
-		(void) piece_try(piece, piece_print_row, &text);
+		(void) subtransaction_try(piece_print_row, piece, false);
 	/* passed over, it counts for the watermark */
 	run_pass(piece->run);
 	txn = run_current_transaction(piece->run);
 	failure.lsn = txn->end_lsn;
 	failure.time = txn->commit_time;
-	dead_letters_add(view->letters, text, &failure);
-	if (text != NULL)
-		pfree(text);
+	dead_letters_add(view->letters, piece->text, &failure);
+	if (piece->text != NULL)
+		pfree(piece->text);
 	if (error_class(failure.sqlstate) == ERROR_OF_VIEW)
 		piece_doubt(piece, edata, doubt);
 	live_view_note_error(view, failure.sqlstate, failure.message);
@@ -284,7 +229,7 @@ apply_rows_careful(LiveView *view, Run *run, LateRows *late, Careful *careful)
 												  "stream careful apply",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
-	Piece		piece = {.view = view,.run = run,.scratch = view->scratch,.context = context};
+	Piece		piece = {.view = view,.run = run,.scratch = view->scratch};
 
 	piece.part = scratch_create(view->desc, context);
 	if (late != NULL)

@@ -63,5 +63,6 @@ chunk_was_too_slow(TimestampTz start)
 	int64		limit_us = (int64) guc_apply_timeout_ms * 1000;
 
 	/* cancelled because the process is to end, or by somebody: not the row's fault */
-	return limit_us > 0 && !ShutdownRequestPending && clock_real() - start >= limit_us * 9 / 10;
+	return limit_us > 0 && !ShutdownRequestPending && clock_real() >= start &&
+		clock_real() - start >= limit_us * 9 / 10;
 }

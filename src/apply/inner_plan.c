@@ -16,7 +16,6 @@
 #include "executor/executor.h"
 #include "nodes/nodeFuncs.h"
 #include "nodes/plannodes.h"
-#include "storage/lmgr.h"
 #include "tcop/dest.h"
 #include "tcop/tcopprot.h"
 #include "utils/memutils.h"
@@ -26,6 +25,7 @@
 #include "apply/inner_plan.h"
 #include "apply/row_order.h"
 #include "compat.h"
+#include "try_lock.h"
 
 /* From this many rows on a run is a large one. */
 #define LARGE_RUN_ROWS	1000
@@ -181,26 +181,62 @@ inner_plan_uses_type(const InnerPlan *plan, uint32 hashvalue)
 		(plan->large != NULL && plan_uses_type(plan->large, hashvalue));
 }
 
-/* Locks relations for reading. */
-static void
+/* Locks relations for reading; returns the first that is not free, or InvalidOid. */
+static Oid
 lock_relations(List *relations)
 {
 	ListCell   *lc;
 
 	foreach(lc, relations)
-		LockRelationOid(lfirst_oid(lc), AccessShareLock);
+	{
+		if (!try_lock_got(lfirst_oid(lc), AccessShareLock))
+			return lfirst_oid(lc);
+	}
+	return InvalidOid;
 }
 
-/* Locks what the plans read; see inner_plan.h. */
+/* Locks what the plans read; returns the first relation that is not free, or InvalidOid. */
+static Oid
+lock_plan(const InnerPlan *plan)
+{
+	Oid			locked = lock_relations(plan->relations);
+
+	/* a plan also reads the partitions and children of those */
+	if (!OidIsValid(locked) && plan->small != NULL)
+		locked = lock_relations(plan->small->relationOids);
+	if (!OidIsValid(locked) && plan->large != NULL)
+		locked = lock_relations(plan->large->relationOids);
+	return locked;
+}
+
+/* Locks what the plans read or raises; see inner_plan.h. */
 void
 inner_plan_lock(InnerPlan *plan)
 {
-	lock_relations(plan->relations);
-	/* a plan also reads the partitions and children of those */
-	if (plan->small != NULL)
-		lock_relations(plan->small->relationOids);
-	if (plan->large != NULL)
-		lock_relations(plan->large->relationOids);
+	Oid			locked;
+
+	/* free by now, it is had */
+	while (OidIsValid(locked = lock_plan(plan)))
+		try_lock_relation(locked, AccessShareLock);
+}
+
+/* Locks what the plans read if that is free; see inner_plan.h. */
+bool
+inner_plan_try_lock(InnerPlan *plan)
+{
+	return !OidIsValid(lock_plan(plan));
+}
+
+/* Locks the relations of a query; see inner_plan.h. */
+void
+inner_plan_lock_query(Query *query)
+{
+	List	   *relations = NIL;
+	ListCell   *lc;
+
+	collect_relations_walker((Node *) query, &relations);
+	foreach(lc, relations)
+		try_lock_relation(lfirst_oid(lc), AccessShareLock);
 }
 
 /* Plans the inner query, which is rewritten, for a run of the current size. */

@@ -21,10 +21,17 @@ extern bool inner_plan_uses_relation(const InnerPlan *plan, Oid relid);
 extern bool inner_plan_uses_type(const InnerPlan *plan, uint32 hashvalue);
 
 /*
- * Locks, until the transaction ends, whatever the plans read.  This takes in
+ * Locks, until the transaction ends, whatever the plans read; raises
+ * ERRCODE_LOCK_NOT_AVAILABLE if some of it is not free.  This takes in
  * invalidations: look afterwards whether the plan is still to be used.
  */
 extern void inner_plan_lock(InnerPlan *plan);
+
+/* Locks the same, and returns whether all of it was free. */
+extern bool inner_plan_try_lock(InnerPlan *plan);
+
+/* Locks the relations of a query that is to be analysed, or raises the same. */
+extern void inner_plan_lock_query(Query *query);
 
 /*
  * Runs the inner query over the rows that run hands out now and adds what

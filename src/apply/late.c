@@ -16,6 +16,9 @@
 #include "catalog/pg_type.h"
 #include "common/int.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/pg_lsn.h"
@@ -24,11 +27,13 @@
 #include "utils/timestamp.h"
 
 #include "apply/late.h"
+#include "apply/subtransaction.h"
 #include "catalog/owner.h"
 #include "compat.h"
 #include "session/session_rows.h"
 #include "state/pane_group.h"
 #include "time_limit.h"
+#include "try_lock.h"
 
 /* So many pairs written are progress: a large flush takes its time. */
 #define PROGRESS_PAIRS	1024
@@ -446,10 +451,32 @@ fill_slot(TupleTableSlot *slot, const LatePair *pair, Oid type)
 	ExecStoreVirtualTuple(slot);
 }
 
-/* Writes the pairs, also into indexes that the owner has made. In the owner's scope. */
-static void
-insert_pairs(const LateRows *late, Relation rel)
+/* Pairs on their way into the table. */
+typedef struct LateWrite
 {
+	const LateRows *late;
+	Relation	rel;
+	uint32		first;			/* of the pairs */
+	uint32		npairs;
+	char	   *text;			/* of a row that is rejected, or NULL */
+	List	  **rejects;		/* LateReject */
+} LateWrite;
+
+/* A pair that could not be written. */
+typedef struct LateReject
+{
+	const LatePair *pair;
+	char	   *text;			/* of its row, or NULL */
+	int			sqlstate;
+	const char *message;
+} LateReject;
+
+/* Writes some pairs, also into indexes that the owner has made. In the owner's scope. */
+static void
+insert_pairs(void *arg)
+{
+	const LateWrite *some = arg;
+	Relation	rel = some->rel;
 	EState	   *estate = CreateExecutorState();
 	ResultRelInfo *result = makeNode(ResultRelInfo);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), table_slot_callbacks(rel));
@@ -458,12 +485,12 @@ insert_pairs(const LateRows *late, Relation rel)
 
 	InitResultRelInfo(result, rel, 1, NULL, 0);
 	ExecOpenIndices(result, false);
-	for (uint32 i = 0; i < late->npairs; i++)
+	for (uint32 i = 0; i < some->npairs; i++)
 	{
 		/* the owner may have made indexes with functions */
 		if (i % PROGRESS_PAIRS == 0)
 			time_limit_start();
-		fill_slot(row, &late->pairs[i], late->rule.type);
+		fill_slot(row, &some->late->pairs[some->first + i], some->late->rule.type);
 		ExecCopySlot(slot, row);
 		table_tuple_insert(rel, slot, cid, 0, NULL);
 		if (result->ri_NumIndices > 0)
@@ -477,24 +504,94 @@ insert_pairs(const LateRows *late, Relation rel)
 	FreeExecutorState(estate);
 }
 
+/* Leaves the row of the first pair as text in the argument. */
+static void
+print_pair(void *arg)
+{
+	LateWrite  *some = arg;
+
+	some->text = OidOutputFunctionCall(F_RECORD_OUT,
+									   PointerGetDatum(some->late->pairs[some->first].tuple));
+}
+
+/* Notes a late row that cannot be written, and why. */
+static void
+reject_pair(LateWrite *some, const ErrorData *error)
+{
+	LateReject *reject = palloc0(sizeof(LateReject));
+
+	some->text = NULL;
+	(void) subtransaction_try(print_pair, some, false);
+	reject->pair = &some->late->pairs[some->first];
+	reject->text = some->text;
+	reject->sqlstate = error->sqlerrcode;
+	reject->message = error->message;
+	*some->rejects = lappend(*some->rejects, reject);
+}
+
+/* Writes some pairs; those that cannot be written, by halving, are rejected. */
+static void
+insert_or_reject(LateWrite some)
+{
+	ErrorData  *error = subtransaction_try(insert_pairs, &some, some.npairs == 1);
+	LateWrite	half = some;
+
+	if (error == NULL)
+		return;
+	if (some.npairs == 1)
+	{
+		reject_pair(&some, error);
+		return;
+	}
+	check_stack_depth();
+	half.npairs = some.npairs / 2;
+	insert_or_reject(half);
+	half.first += half.npairs;
+	half.npairs = some.npairs - half.npairs;
+	insert_or_reject(half);
+}
+
+/* Makes dead letters of late rows that could not be written. As the worker. */
+static void
+write_rejects(const List *rejects, const ViewCatalog *view)
+{
+	ListCell   *lc;
+
+	foreach(lc, rejects)
+	{
+		const LateReject *reject = lfirst(lc);
+		CatalogFailure failure = {
+			.sqlstate = reject->sqlstate,
+			.message = reject->message,
+			.lsn = reject->pair->commit_lsn,
+			.time = reject->pair->commit_time,
+		};
+
+		(void) catalog_insert_dead_letter(view->viewid, view->streamid, reject->text, &failure);
+	}
+}
+
 /* Writes the rows that go sideways; see late.h. */
 void
 late_write(const LateRows *late, const ViewCatalog *view)
 {
+	List	   *rejects = NIL;
+	LateWrite	all = {.late = late,.npairs = late->npairs,.rejects = &rejects};
 	OwnerScope	scope;
-	Relation	rel;
 
 	Assert(late->nfetched == late->npairs);
 	if (late->npairs == 0)
 		return;
-	rel = table_open(view->late, RowExclusiveLock);
-	check_table(&late->rule, get_rel_type_id(view->streamid), rel);
+	try_lock_relation(view->late, RowExclusiveLock);
+	all.rel = table_open(view->late, NoLock);
+	check_table(&late->rule, get_rel_type_id(view->streamid), all.rel);
 	owner_enter(&scope, view);
 	PushActiveSnapshot(GetLatestSnapshot());
-	insert_pairs(late, rel);
+	insert_or_reject(all);
 	PopActiveSnapshot();
 	owner_leave(&scope);
-	table_close(rel, NoLock);
+	table_close(all.rel, NoLock);
+	write_rejects(rejects, view);
 }
 
 /* Forgets the rows that go sideways, not the counts. */

@@ -69,7 +69,11 @@ extern uint64 late_dropped(const LateRows *late);
 extern uint64 late_sideways(const LateRows *late);
 extern Size late_bytes(const LateRows *late);
 
-/* Writes the rows that go sideways into the view's table; within a transaction. */
+/*
+ * Writes the rows that go sideways into the view's table; those that cannot be
+ * written (the owner may have made an index) become dead letters.  Within a
+ * transaction.
+ */
 extern void late_write(const LateRows *late, const ViewCatalog *view);
 extern void late_forget_rows(LateRows *late);	/* not the counts */
 

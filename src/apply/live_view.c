@@ -10,6 +10,7 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "rewrite/rewriteHandler.h"
 #include "storage/lmgr.h"
@@ -23,6 +24,7 @@
 #include "catalog/owner.h"
 #include "clock.h"
 #include "compat.h"
+#include "try_lock.h"
 
 /* Notes an error for pg_stat_stream_view. */
 void
@@ -106,9 +108,13 @@ live_view_choose_inner(LiveView *view)
 static void
 live_view_analyze(LiveView *view)
 {
-	Relation	rel = table_open(view->catalog->definition, AccessShareLock);
+	Relation	rel;
 	MemoryContext old;
 	char	   *name;
+
+	try_lock_relation(view->catalog->definition, AccessShareLock);
+	rel = table_open(view->catalog->definition, NoLock);
+	inner_plan_lock_query(get_view_query(rel));
 
 	if (view->query_context != NULL)
 		MemoryContextDelete(view->query_context);
@@ -232,4 +238,16 @@ live_view_prepare(LiveView *view)
 		inner_plan_lock(view->plan);
 	} while (view->stale);
 	Assert(view->memory != NULL);
+}
+
+/* Returns whether what the view reads is locked by others; see live_view.h. */
+bool
+live_view_is_locked(LiveView *view)
+{
+	bool		locked;
+
+	StartTransactionCommand();
+	locked = view->plan != NULL && !inner_plan_try_lock(view->plan);
+	CommitTransactionCommand();
+	return locked;
 }

@@ -69,6 +69,12 @@ extern void live_view_load_event_time(LiveView *view);
  */
 extern void live_view_prepare(LiveView *view);
 
+/*
+ * Returns whether something that its plans read cannot be locked at once.
+ * Requires: no transaction is open.
+ */
+extern bool live_view_is_locked(LiveView *view);
+
 /* Notes an error for pg_stat_stream_view. */
 extern void live_view_note_error(LiveView *view, int sqlstate, const char *message);
 

@@ -82,7 +82,7 @@ run_max_bytes(void)
 
 /* Collects committed transactions; see run.h. */
 Run *
-run_collect(Feed *feed, Size max_wal, MemoryContext parent)
+run_collect(Feed *feed, Size max_wal, uint64 max_rows, MemoryContext parent)
 {
 	Size		max_bytes = run_max_bytes();
 	Run		   *run = NULL;
@@ -96,7 +96,7 @@ run_collect(Feed *feed, Size max_wal, MemoryContext parent)
 		if (run == NULL)
 			run = run_create(feed, parent);
 		run_append(run, txn);
-		if (run->bytes >= max_bytes || !txn->in_memory ||
+		if (run->bytes >= max_bytes || run->nrows >= max_rows || !txn->in_memory ||
 			list_length(run->transactions) >= RUN_MAX_TRANSACTIONS)
 			break;
 	}

@@ -58,10 +58,10 @@ typedef struct Run
 
 /*
  * Collects committed transactions from feed: at least one if there is one,
- * then more while they are small.  NULL if there is none.  max_wal bounds the
- * WAL that is read in vain.
+ * then more while they are small and have not max_rows.  NULL if there is none.
+ * max_wal bounds the WAL that is read in vain.
  */
-extern Run *run_collect(Feed *feed, Size max_wal, MemoryContext parent);
+extern Run *run_collect(Feed *feed, Size max_wal, uint64 max_rows, MemoryContext parent);
 extern void run_free(Run *run);
 
 /* Where a view that has applied the run must read on from; at most its end. */

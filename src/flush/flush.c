@@ -35,6 +35,7 @@
 #include "error_class.h"
 #include "flush/flush_private.h"
 #include "time_limit.h"
+#include "try_lock.h"
 
 /* Windows further ahead of the clock than this are looked up, always. */
 #define FAR_FUTURE_US	USECS_PER_DAY
@@ -55,6 +56,7 @@ flush_begin(const ViewCatalog *view, GroupDesc *desc, TidCache *tids,
 
 	Assert(IsTransactionState());
 
+	try_lock_relation(view->storage, RowExclusiveLock);
 	writer->view = view;
 	writer->desc = desc;
 	writer->tids = tids;

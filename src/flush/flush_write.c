@@ -32,6 +32,7 @@
 
 #include "flush/flush_private.h"
 #include "time_limit.h"
+#include "try_lock.h"
 
 #define INSERT_BUFFER_ROWS	500
 #define INSERT_BUFFER_BYTES (512 * 1024)
@@ -112,7 +113,8 @@ table_writer_open(FlushWriter *writer, Oid relid)
 	TableWriter *table = palloc0(sizeof(TableWriter));
 
 	table->writer = writer;
-	table->rel = table_open(relid, RowExclusiveLock);
+	try_lock_relation(relid, RowExclusiveLock);
+	table->rel = table_open(relid, NoLock);
 	check_columns(writer, table->rel);
 
 	table->estate = CreateExecutorState();

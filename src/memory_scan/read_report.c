@@ -56,7 +56,9 @@ obstacle(const ReadWait *wait, ViewControl *view)
 		return "No stream worker has taken up the view: stream_ext.max_views may be too low.";
 	if (view->worker.pid == 0)
 		return "The view waits for a process: stream_ext.workers or max_worker_processes may be too low.";
-	blocker = blocker_of(view->worker.pid);
+	blocker = (int) pg_atomic_read_u32(&view->lock_holder);
+	if (blocker == 0)
+		blocker = blocker_of(view->worker.pid);
 	if (blocker != 0)
 		return psprintf("The stream worker waits for a lock that process %d holds.", blocker);
 	return psprintf("It is in state \"%s\" and does not hold everything up to %X/%X yet.",

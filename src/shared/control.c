@@ -458,6 +458,25 @@ control_progress(DatabaseControl *db)
 		ConditionVariableBroadcast(&db->progress);
 }
 
+/*
+ * Returns whether a view of the database waits for a lock that this process
+ * holds.  The worker only tries: it is not seen in the queue of the lock.
+ */
+static bool
+control_view_waits_for_me(const DatabaseControl *db)
+{
+	ViewControl *view;
+
+	for (int i = 0; (view = control_view_at(i)) != NULL; i++)
+	{
+		if (view->dbid == db->dbid && OidIsValid(view->viewid) &&
+			(pg_atomic_read_u32(&view->lock_holder) == (uint32) MyProcPid ||
+			 pg_atomic_read_u32(&view->flush_lock_holder) == (uint32) MyProcPid))
+			return true;
+	}
+	return false;
+}
+
 /* The loop of control_wait(), with the waiter already counted. */
 static bool
 control_wait_loop(DatabaseControl *db, control_condition reached, void *arg,
@@ -479,7 +498,7 @@ control_wait_loop(DatabaseControl *db, control_condition reached, void *arg,
 			break;
 		if (ConditionVariableTimedSleep(&db->progress, Min(left, DEADLOCK_CHECK_MS),
 										wait_event_info) &&
-			worker_control_waits_for_me(db->dbid))
+			(control_view_waits_for_me(db) || worker_control_waits_for_me(db->dbid)))
 			break;
 	}
 	ConditionVariableCancelSleep();

@@ -218,6 +218,8 @@ typedef struct ViewControl
 
 	/* protected by lock */
 	char		last_error[ERROR_MESSAGE_LENGTH];
+	pg_atomic_uint32 lock_holder;	/* pid whose lock the view waits for, or 0 */
+	pg_atomic_uint32 flush_lock_holder; /* ... its storage waits for */
 	int			last_sqlstate;
 } ViewControl;
 

@@ -8,8 +8,9 @@
  * Failure: errors are logged and counted, the flush is tried again later,
  * each time later: it may have waited for a lock, and other views wait
  * meanwhile.  Readers go on from memory.  A flush that runs out of time again
- * and again disables its view, and is not tried any more.  An error after the
- * commit ends the worker.
+ * and again disables its view, and is not tried any more; one that fails again
+ * and again otherwise puts it into state error, and is tried on.  An error
+ * after the commit ends the worker.
  */
 #include "postgres.h"
 
@@ -26,6 +27,7 @@
 #include "flush/flush.h"
 #include "guc.h"
 #include "time_limit.h"
+#include "try_lock.h"
 #include "worker/worker.h"
 
 /* A view without groups moves its position once it is this far behind. */
@@ -105,6 +107,7 @@ view_flush_reset(WorkerView *view, bool soon)
 	view->flush.timeouts = 0;
 	view->flush.retry_at = 0;
 	view->flush.soon = soon;
+	pg_atomic_write_u32(&view->live.control->flush_lock_holder, 0);
 }
 
 /* Counts a flush that worked, and lets go of what it has written. */
@@ -128,39 +131,60 @@ flush_gave_up(const WorkerView *view)
 	return view->flush.timeouts >= FLUSH_TIMEOUTS_MAX;
 }
 
+/* Puts a view whose flush has failed too often into the state that says so. */
+static void
+flush_show(StreamWorker *worker, WorkerView *view, const ErrorData *edata)
+{
+	ErrorClass	class = error_class(edata->sqlerrcode);
+
+	if (flush_gave_up(view))
+		view_set_state(worker, view, VIEW_DISABLED,
+					   "a flush exceeded stream_ext.apply_timeout again and again");
+	else if (view->flush.failures >= FLUSH_FAILURES_MAX && worker_view_reads(view) &&
+			 (class == ERROR_OF_DATA || class == ERROR_OF_VIEW))
+		view_set_state(worker, view, VIEW_ERROR,
+					   psprintf("its storage cannot be written: %s", edata->message));
+}
+
+/* Counts a flush that failed, and tells of it. */
+static void
+flush_note_failure(StreamWorker *worker, WorkerView *view, const ErrorData *edata)
+{
+	bool		out_of_time = edata->sqlerrcode == ERRCODE_QUERY_CANCELED;
+
+	/* a lock that is busy for once is nothing to tell of */
+	ereport(edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE && view->flush.failures == 1 ? DEBUG1 : WARNING,
+			(errcode(edata->sqlerrcode),
+			 errmsg("continuous view %u could not be flushed: %s", view->live.viewid, edata->message),
+			 edata->detail ? errdetail_internal("%s", edata->detail) : 0,
+			 edata->context ? errcontext("%s", edata->context) : 0));
+	live_view_note_error(&view->live, edata->sqlerrcode, edata->message);
+	pg_atomic_fetch_add_u64(&view->live.control->flush_failures, 1);
+	pg_atomic_write_u32(&view->live.control->flush_lock_holder,
+						edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ? try_lock_last_holder() : 0);
+	view->flush.timeouts = out_of_time ? view->flush.timeouts + 1 : 0;
+	flush_show(worker, view, edata);
+}
+
 /* Takes note of a flush that failed with the error at hand. */
 static void
 flush_failed(StreamWorker *worker, WorkerView *view, TimestampTz start)
 {
 	ErrorData  *edata = CopyErrorData();
-	bool		out_of_time = edata->sqlerrcode == ERRCODE_QUERY_CANCELED;
-	bool		broken;
 
 	view->flush.last = start;
 	view->flush.failures++;
 	view->flush.retry_at = clock_real() + view_retry_delay_us(view->flush.failures);
-	/* cancelled because the process is to end: nobody's fault */
-	if (!out_of_time || !ShutdownRequestPending)
-	{
-		EmitErrorReport();
-		live_view_note_error(&view->live, edata->sqlerrcode, edata->message);
-		pg_atomic_fetch_add_u64(&view->live.control->flush_failures, 1);
-		view->flush.timeouts = out_of_time ? view->flush.timeouts + 1 : 0;
-	}
 	FlushErrorState();
 	time_limit_end();
 	QueryCancelPending = false;
 	AbortCurrentTransaction();
-	broken = view->flush.failures >= FLUSH_FAILURES_MAX && worker_view_reads(view) &&
-		(error_class(edata->sqlerrcode) == ERROR_OF_DATA ||
-		 error_class(edata->sqlerrcode) == ERROR_OF_VIEW);
-	if (broken)
-		view_set_state(worker, view, VIEW_ERROR,
-					   psprintf("its storage cannot be written: %s", edata->message));
+	MemoryContextSwitchTo(worker->run_context);
+	/* cancelled because the process is to end, or dropped meanwhile: nobody's fault */
+	if ((edata->sqlerrcode != ERRCODE_QUERY_CANCELED || !ShutdownRequestPending) &&
+		view_still_exists(view))
+		flush_note_failure(worker, view, edata);
 	FreeErrorData(edata);
-	if (flush_gave_up(view))
-		view_set_state(worker, view, VIEW_DISABLED,
-							  "a flush exceeded stream_ext.apply_timeout again and again");
 }
 
 /*

@@ -16,10 +16,14 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "try_lock.h"
 #include "worker/worker.h"
 
 #define RETRY_FIRST_MS		200
 #define RETRY_LONGEST_MS	60000
+/* A lock is looked at this often at least: that costs little. */
+#define RETRY_LOCK_FIRST_MS	20
+#define RETRY_LOCK_LONGEST_MS	500
 /* apply_timeout exceeded this often in a row: the view never ends. */
 #define TIMEOUTS_MAX		3
 /* Internal errors and the like, this often in a row: not the world's fault. */
@@ -78,6 +82,20 @@ view_set_state(StreamWorker *worker, WorkerView *view,
 	control_progress(worker->control);
 }
 
+/* Returns whether the view has not been dropped; see worker.h. */
+bool
+view_still_exists(const WorkerView *view)
+{
+	MemoryContext old = CurrentMemoryContext;
+	bool		exists;
+
+	StartTransactionCommand();
+	exists = catalog_is_view(view->live.viewid);
+	CommitTransactionCommand();
+	MemoryContextSwitchTo(old);
+	return exists;
+}
+
 /* Returns how long to wait before the view is tried again. */
 int64
 view_retry_delay_us(int failures)
@@ -87,6 +105,32 @@ view_retry_delay_us(int failures)
 	for (int i = 1; i < failures && delay_ms < RETRY_LONGEST_MS; i++)
 		delay_ms *= 2;
 	return Min(delay_ms, RETRY_LONGEST_MS) * 1000;
+}
+
+/* Sets when the view is tried again. */
+static void
+view_retry_later(WorkerView *view)
+{
+	int			doublings = Min(view->retry.failures - 1, 10);
+	int64		delay_ms = Min(RETRY_LOCK_FIRST_MS << doublings, RETRY_LOCK_LONGEST_MS);
+
+	view->retry.at = clock_real() +
+		(view->retry.locked ? delay_ms * 1000 : view_retry_delay_us(view->retry.failures));
+	pg_atomic_fetch_add_u64(&view->live.control->retries, 1);
+	/* who holds that lock and waits for us must know */
+	pg_atomic_write_u32(&view->live.control->lock_holder,
+						view->retry.locked ? try_lock_last_holder() : 0);
+}
+
+/* Looks whether a lock is free by now; see worker.h. */
+bool
+view_is_still_locked(WorkerView *view)
+{
+	if (!view->retry.locked || !live_view_is_locked(&view->live))
+		return false;
+	view->retry.failures++;
+	view_retry_later(view);
+	return true;
 }
 
 /*
@@ -103,13 +147,16 @@ view_handle_error(StreamWorker *worker, WorkerView *view, ErrorData *edata)
 	if (ShutdownRequestPending)
 		return;
 
+	/* dropped meanwhile: the list of views will soon know */
+	if (!view_still_exists(view))
+		return;
 	class = error_class(edata->sqlerrcode);
 
 	live_view_note_error(&view->live, edata->sqlerrcode, edata->message);
 	view->retry.failures++;
 	view->retry.timeouts = (class == ERROR_OF_TIME) ? view->retry.timeouts + 1 : 0;
-	view->retry.at = clock_real() + view_retry_delay_us(view->retry.failures);
-	pg_atomic_fetch_add_u64(&view->live.control->retries, 1);
+	view->retry.locked = edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
+	view_retry_later(view);
 
 	if (class == ERROR_OF_VIEW)
 		view_set_state(worker, view, VIEW_ERROR, edata->message);
@@ -130,7 +177,7 @@ view_wait_for_flush(StreamWorker *worker, WorkerView *view)
 						 clock_real() + view_retry_delay_us(1));
 	pg_atomic_fetch_add_u64(&view->live.control->retries, 1);
 	view_set_state(worker, view, VIEW_LAGGING,
-						  "memory is full and the view cannot be flushed");
+						  "the view cannot be flushed, and there is no room for more");
 }
 
 /* The view has applied something: what stood in its way is over. */
@@ -138,6 +185,8 @@ void
 view_retry_done(WorkerView *view)
 {
 	view->retry.failures = view->retry.timeouts = 0;
+	view->retry.locked = false;
+	pg_atomic_write_u32(&view->live.control->lock_holder, 0);
 }
 
 /* Its state was changed from outside: it is tried at once. */

@@ -55,6 +55,7 @@ typedef struct ViewRetry
 	TimestampTz at;				/* not before */
 	int			failures;		/* in a row */
 	int			timeouts;		/* in a row */
+	bool		locked;			/* the last one was a lock of others */
 } ViewRetry;
 
 /* Where the view reads; see worker_feeds.c. */
@@ -62,6 +63,10 @@ typedef struct ViewReading
 {
 	XLogRecPtr	restart_lsn;	/* goes with what the view has applied */
 	Feed	   *feed;			/* its own while it is behind, or NULL */
+	bool		apart;			/* slow: it reads on its own, not to hold
+								 * others up */
+	uint64		slice_rows;		/* of a run then */
+	uint64		served;			/* number of its last turn */
 } ViewReading;
 
 /* When to look for partitions that have expired; see retention_schedule.c. */
@@ -99,6 +104,7 @@ typedef struct StreamWorker
 	XLogRecPtr	applied_lsn;	/* what it has handed on */
 	int			gathered;		/* transactions in the last run, if it was
 								 * small */
+	uint64		turns;			/* of views that are behind */
 	TimestampTz last_slot_advance;
 	TimestampTz last_trim;
 } StreamWorker;
@@ -131,6 +137,12 @@ extern int64 view_retry_delay_us(int failures);
 extern void view_handle_error(StreamWorker *worker, WorkerView *view, ErrorData *edata);
 extern void view_retry_done(WorkerView *view);	/* it has applied something */
 extern void view_retry_reset(WorkerView *view); /* it is tried at once */
+
+/* Returns whether the view has not been dropped.  Requires: no transaction is open. */
+extern bool view_still_exists(const WorkerView *view);
+
+/* Returns whether what the view waited for is still locked; then it waits on. */
+extern bool view_is_still_locked(WorkerView *view);
 
 /* The view waits for its storage: its groups cannot be flushed now. */
 extern void view_wait_for_flush(StreamWorker *worker, WorkerView *view);

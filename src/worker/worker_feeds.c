@@ -4,7 +4,9 @@
  * All views that keep pace share one feed.  A view that could not go on
  * (a lock, an error, a pause) falls behind; it then reads WAL with a feed of
  * its own, from its own position, in turns with everybody's, until it has
- * caught up and joins them again.  One rule decides: a view is in step if it
+ * caught up and joins them again.  A view that takes longer for a run than a
+ * time slice does the same, with runs of fewer transactions, so that it holds
+ * nobody up for longer than it must: a transaction is not split.  One rule decides: a view is in step if it
  * has applied everything that everybody's feed has handed on, and needs
  * nothing from before that feed began.  (Everybody's feed is opened for the
  * views that read then.  One that is resumed later may wait for the end of a
@@ -38,6 +40,15 @@
 /* Read at most this much WAL without a transaction of ours before looking around. */
 #define READ_SLICE_BYTES	((Size) 16 * 1024 * 1024)
 
+/*
+ * Nobody holds others up for longer, if it can be helped; and no run is made
+ * of fewer rows for that, because a run has costs of its own.
+ */
+#define SLICE_US			INT64CONST(100000)
+#define SLICE_ROWS_MIN		UINT64CONST(1000)
+/* Rows of a slow view take this long, at least. */
+#define SLOW_ROW_US			20
+
 /* After a run of less than this, some more commits may gather. */
 #define GATHER_BYTES		((Size) 64 * 1024)
 
@@ -49,7 +60,7 @@
 static bool
 feeds_in_step(const StreamWorker *worker, const WorkerView *view)
 {
-	return worker_view_reads(view) &&
+	return worker_view_reads(view) && !view->reading.apart &&
 		generation_applied_lsn(view->live.memory) >= worker->applied_lsn &&
 		(worker->feed == NULL || view->reading.restart_lsn >= feed_start_lsn(worker->feed));
 }
@@ -82,6 +93,39 @@ bool
 worker_feeds_have_read(const StreamWorker *worker, XLogRecPtr lsn)
 {
 	return worker->feed == NULL || feed_read_lsn(worker->feed) >= lsn;
+}
+
+/*
+ * Takes note of how long a run of so many rows took the view: one that takes
+ * longer than a slice goes apart, one that takes much less may come back.
+ */
+static void
+feeds_measure(WorkerView *view, uint64 nrows, int64 elapsed_us)
+{
+	ViewReading *reading = &view->reading;
+
+	/* a large run takes its time of any view, and reading WAL again is not free */
+	if (elapsed_us > SLICE_US && elapsed_us > (int64) nrows * SLOW_ROW_US)
+	{
+		reading->slice_rows = Max(Min(nrows, reading->apart ? reading->slice_rows : nrows) / 2,
+								  SLICE_ROWS_MIN);
+		reading->apart = true;
+	}
+	else if (reading->apart && elapsed_us < SLICE_US / 2)
+		reading->slice_rows = Min(reading->slice_rows * 2, PG_UINT32_MAX);
+}
+
+/* Applies a run to a view and measures it. */
+static bool
+feeds_apply_to(StreamWorker *worker, WorkerView *view, Run *run)
+{
+	TimestampTz start = clock_real();
+	bool		applied = apply_view(worker, view, run);
+
+	feeds_measure(view, run->nrows, clock_real() - start);
+	if (applied)
+		placement_note_cost(worker, view, run->source.nrows, clock_real() - start);
+	return applied;
 }
 
 /* Returns whether the view has applied all there is to read now. */
@@ -288,12 +332,7 @@ feeds_apply(StreamWorker *worker, Run *run)
 	}
 	worker->applied_lsn = run->end_lsn;
 	foreach(lc, in_step)
-	{
-		TimestampTz start = clock_real();
-
-		if (apply_view(worker, lfirst(lc), run))
-			placement_note_cost(worker, lfirst(lc), run->source.nrows, clock_real() - start);
-	}
+		(void) feeds_apply_to(worker, lfirst(lc), run);
 	list_free(in_step);
 	feeds_count(worker, run);
 	worker->gathered = run->bytes < GATHER_BYTES ? list_length(run->transactions) : 0;
@@ -343,7 +382,7 @@ feeds_work_common(StreamWorker *worker)
 		if (worker->feed == NULL)
 			feeds_open(worker);
 		before = feed_read_lsn(worker->feed);
-		run = run_collect(worker->feed, READ_SLICE_BYTES, worker->run_context);
+		run = run_collect(worker->feed, READ_SLICE_BYTES, PG_UINT64_MAX, worker->run_context);
 	}
 	PG_CATCH();
 	{
@@ -372,6 +411,7 @@ feeds_work_common(StreamWorker *worker)
 static void
 feeds_caught_up(StreamWorker *worker, WorkerView *view)
 {
+	view->reading.apart = false;
 	if (feeds_in_step(worker, view))
 	{
 		feed_close(view->reading.feed);
@@ -400,12 +440,14 @@ feeds_catch_up_step(StreamWorker *worker, WorkerView *view, bool *moved)
 		feed_follow(view->reading.feed, pg_atomic_read_u64(&worker->control->last_commit_lsn));
 	}
 	before = feed_read_lsn(view->reading.feed);
-	run = run_collect(view->reading.feed, READ_SLICE_BYTES, worker->run_context);
+	run = run_collect(view->reading.feed, READ_SLICE_BYTES,
+					  view->reading.apart ? view->reading.slice_rows : PG_UINT64_MAX,
+					  worker->run_context);
 	*moved = run != NULL || feed_read_lsn(view->reading.feed) > before;
 	if (run != NULL)
 	{
 		feeds_wait_visible(worker, run);
-		applied = apply_view(worker, view, run);
+		applied = feeds_apply_to(worker, view, run);
 		run_free(run);
 	}
 	if (!applied)
@@ -456,14 +498,21 @@ feeds_catch_up(StreamWorker *worker, WorkerView *view)
 	return moved;
 }
 
-/*
- * Reads what there is, a piece for everybody and a piece for each view that
- * is behind.  Returns false if nothing moved.
- */
-bool
-worker_feeds_work(StreamWorker *worker)
+/* Orders views by how long ago they had a turn. */
+static int
+compare_served(const ListCell *a, const ListCell *b)
 {
-	bool		moved = feeds_work_common(worker);
+	const WorkerView *va = lfirst(a);
+	const WorkerView *vb = lfirst(b);
+
+	return va->reading.served < vb->reading.served ? -1 :
+		va->reading.served > vb->reading.served ? 1 : 0;
+}
+
+/* Returns the views that are behind and may be tried, the one that has waited longest first. */
+static List *
+feeds_behind(StreamWorker *worker)
+{
 	TimestampTz now = clock_real();
 	List	   *behind = NIL;
 	ListCell   *lc;
@@ -472,15 +521,44 @@ worker_feeds_work(StreamWorker *worker)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (worker_view_reads(view) && now >= view->retry.at &&
-			(view->reading.feed != NULL || !feeds_in_step(worker, view)))
+		if (!worker_view_reads(view) || now < view->retry.at)
+			continue;
+		if (view->reading.feed == NULL && feeds_in_step(worker, view))
+		{
+			if (view->live.catalog->state == VIEW_LAGGING)
+				view_set_state(worker, view, VIEW_RUNNING, NULL);
+		}
+		else if (!view_is_still_locked(view))
 			behind = lappend(behind, view);
-		else if (feeds_in_step(worker, view) && view->live.catalog->state == VIEW_LAGGING &&
-				 now >= view->retry.at)
-			view_set_state(worker, view, VIEW_RUNNING, NULL);
 	}
+	list_sort(behind, compare_served);
+	return behind;
+}
+
+/*
+ * Reads what there is, a piece for everybody and then pieces for views that
+ * are behind, for a slice of time.  Returns false if nothing moved.
+ */
+bool
+worker_feeds_work(StreamWorker *worker)
+{
+	bool		moved = feeds_work_common(worker);
+	List	   *behind = feeds_behind(worker);
+	TimestampTz start = clock_real();
+	ListCell   *lc;
+
 	foreach(lc, behind)
-		moved |= feeds_catch_up(worker, lfirst(lc));
+	{
+		WorkerView *view = lfirst(lc);
+
+		view->reading.served = ++worker->turns;
+		moved |= feeds_catch_up(worker, view);
+		if (clock_real() - start > SLICE_US)
+		{
+			moved |= lnext(behind, lc) != NULL;
+			break;
+		}
+	}
 	list_free(behind);
 	return moved;
 }

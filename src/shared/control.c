@@ -558,8 +558,12 @@ control_view_waits(DatabaseControl *db, ViewControl *view)
 {
 	if (control_view_is_served(view))
 		return false;
-	return !view->attached || pg_atomic_read_u32(&view->worker.waits_for_process) != 0 ||
-		pg_atomic_read_u64(&view->applied_lsn_hint) < control_view_target(db, view, PG_UINT64_MAX);
+	if (pg_atomic_read_u32(&view->worker.waits_for_process) != 0)
+		return true;
+	/* otherwise somebody is on his way */
+	return !worker_control_any(view->dbid) &&
+		(!view->attached || pg_atomic_read_u64(&view->applied_lsn_hint) <
+		 control_view_target(db, view, PG_UINT64_MAX));
 }
 
 static const char *const view_state_names[] = {

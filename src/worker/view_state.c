@@ -152,10 +152,12 @@ view_handle_error(StreamWorker *worker, WorkerView *view, ErrorData *edata)
 		return;
 	class = error_class(edata->sqlerrcode);
 
-	live_view_note_error(&view->live, edata->sqlerrcode, edata->message);
+	view->retry.locked = edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
+	/* a lock that is busy once is nothing to tell of */
+	if (!view->retry.locked || view->retry.failures > 0)
+		live_view_note_error(&view->live, edata->sqlerrcode, edata->message);
 	view->retry.failures++;
 	view->retry.timeouts = (class == ERROR_OF_TIME) ? view->retry.timeouts + 1 : 0;
-	view->retry.locked = edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
 	view_retry_later(view);
 
 	if (class == ERROR_OF_VIEW)

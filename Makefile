@@ -4,6 +4,7 @@
 #   make installcheck           all tests below, on servers that they start
 #     check-unit check-regress check-isolation check-tap
 #   make check-fault crash-test fault points and random kills; want FAULTS=1
+#   make backup-test            backups under load, restored
 #   make check-house            layers, tour, sizes, words
 #   make format check-format    layout, with pg_bsd_indent
 #
@@ -116,7 +117,7 @@ prove_environment = rm -rf $(TEST_OUT)/$(1) && mkdir -p $(TEST_OUT)/$(1) && \
 	PG_REGRESS='$(pgxs_test)/regress/pg_regress' \
 	$(PROVE) -I $(pgxs_test)/perl -I test/perl $(PROVE_FLAGS)
 TAP_TESTS_FILES = $(sort $(wildcard test/tap/*.pl))
-FAULT_TESTS = $(filter-out test/fault/crash_test.pl,$(sort $(wildcard test/fault/*.pl)))
+FAULT_TESTS = $(filter-out test/fault/crash_test.pl test/fault/backup_test.pl,$(sort $(wildcard test/fault/*.pl)))
 
 check-tap: check-user
 	$(call prove_environment,tap) $(if $(PROVE_TESTS),$(PROVE_TESTS),$(TAP_TESTS_FILES))
@@ -143,11 +144,15 @@ else
 	grep -hE '^(ok|not ok|#|Result)' '$(TEST_OUT)'/crash_job*.log; exit $$failed
 endif
 
+# Backups under load, restored: make backup-test ROUNDS=40 SEED=42.
+backup-test: check-user
+	export ROUNDS='$(ROUNDS)' SEED='$(SEED)'; $(call prove_environment,backup) -v test/fault/backup_test.pl
+
 # --- the house ------------------------------------------------------------------
 check-house: check-layers check-tour check-sizes check-words
 check-layers check-tour check-sizes check-words check-format format:
 	PG_CONFIG='$(PG_CONFIG)' scripts/$@
 
 .PHONY: installcheck check-user check-unit check-regress check-isolation check-tap \
-	check-fault crash-test check-house check-layers check-tour check-sizes \
+	check-fault crash-test backup-test check-house check-layers check-tour check-sizes \
 	check-words check-format format FORCE

@@ -4,7 +4,7 @@
 CREATE FUNCTION @extschema@.stream_sync(timeout interval DEFAULT '1 minute') RETURNS void
     LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stream_ext_sync';
 COMMENT ON FUNCTION @extschema@.stream_sync(interval) IS
-    'waits until every running continuous view of this database holds what was committed before the call';
+    'waits until every running continuous view of this database holds what was committed before the call; fails where one that the caller may read has a gap or an error';
 REVOKE ALL ON FUNCTION @extschema@.stream_sync(interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.stream_sync(interval) TO PUBLIC;
 
@@ -15,6 +15,13 @@ COMMENT ON FUNCTION @extschema@.stream_flush(regclass, interval) IS
     'waits until what the continuous view holds is in its storage';
 REVOKE ALL ON FUNCTION @extschema@.stream_flush(regclass, interval) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.stream_flush(regclass, interval) TO PUBLIC;
+
+-- flushes views of others: for superusers, unless granted
+CREATE FUNCTION @extschema@.stream_prepare_backup(timeout interval DEFAULT '1 minute') RETURNS pg_lsn
+    LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stream_ext_prepare_backup';
+COMMENT ON FUNCTION @extschema@.stream_prepare_backup(interval) IS
+    'waits until the storage of every continuous view of this database holds what was committed before the call; returns where WAL ends then';
+REVOKE ALL ON FUNCTION @extschema@.stream_prepare_backup(interval) FROM PUBLIC;
 
 /*
  * Three variants, so that the delay may be an interval, an integer, or a
@@ -54,7 +61,7 @@ GRANT EXECUTE ON FUNCTION @extschema@.stream_pause(regclass) TO PUBLIC;
 CREATE FUNCTION @extschema@.stream_resume(view regclass) RETURNS void
     LANGUAGE c STRICT VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stream_ext_resume';
 COMMENT ON FUNCTION @extschema@.stream_resume(regclass) IS
-    'lets a paused, failed or disabled continuous view read on from its position';
+    'lets a paused, failed or disabled continuous view read on from its position, or one in a gap whose WAL is to be had';
 REVOKE ALL ON FUNCTION @extschema@.stream_resume(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.stream_resume(regclass) TO PUBLIC;
 

@@ -1,5 +1,6 @@
 /*
- * sync.c - stream_sync() and stream_flush(): waiting for the worker.
+ * sync.c - stream_sync(), stream_flush(), stream_prepare_backup(): waiting for
+ * the worker.
  *
  * stream_sync() waits until every running view holds what was committed
  * before the call; stream_flush() until a view's storage does.  Which views
@@ -19,6 +20,7 @@
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/pg_lsn.h"
 #include "utils/timestamp.h"
 
 #include "clock.h"
@@ -31,6 +33,7 @@
 
 STREAM_FUNCTION(stream_ext_sync);
 STREAM_FUNCTION(stream_ext_flush);
+STREAM_FUNCTION(stream_ext_prepare_backup);
 
 /* Views are listed anew at least this often while waiting. */
 #define LIST_INTERVAL_MS	250
@@ -106,15 +109,21 @@ sync_request_flush(Oid viewid, XLogRecPtr lsn)
 		;
 }
 
+/* Returns whether the user may read the errors of a view: they may tell of data. */
+static bool
+sync_may_see_errors(Oid viewid)
+{
+	return object_ownercheck(RelationRelationId, viewid, GetUserId()) ||
+		has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS);
+}
+
 /* Returns the last error of a view as a detail's end, or "": it may tell of data. */
 static char *
 sync_last_error(Oid viewid, ViewControl *view)
 {
 	char		error[ERROR_MESSAGE_LENGTH];
 
-	if (view == NULL ||
-		(!object_ownercheck(RelationRelationId, viewid, GetUserId()) &&
-		 !has_privs_of_role(GetUserId(), ROLE_PG_READ_ALL_STATS)))
+	if (view == NULL || !sync_may_see_errors(viewid))
 		return "";
 	LWLockAcquire(&view->lock, LW_SHARED);
 	strlcpy(error, view->last_error, sizeof(error));
@@ -233,6 +242,57 @@ sync_dead_letters(XLogRecPtr target, int timeout_ms)
 	}
 }
 
+/*
+ * Returns the state of a view.  The worker stores it in the catalog a moment
+ * after it has told everybody.
+ */
+static ViewState
+sync_view_state(const ViewCatalog *view)
+{
+	ViewControl *control = control_view(MyDatabaseId, view->viewid, false);
+
+	if (control != NULL && view->state == VIEW_RUNNING)
+		return (ViewState) pg_atomic_read_u32(&control->state);
+	return view->state;
+}
+
+/* Returns the oldest view that the user may read and that lacks rows for good, or NULL. */
+static ViewCatalog *
+sync_broken_view(void)
+{
+	ViewCatalog *broken = NULL;
+	ListCell   *lc;
+
+	foreach(lc, catalog_list_views())
+	{
+		ViewCatalog *view = lfirst(lc);
+		ViewState	state = sync_view_state(view);
+
+		if ((state == VIEW_GAP || state == VIEW_ERROR) &&
+			pg_class_aclcheck(view->viewid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+			(broken == NULL || view->viewid < broken->viewid))
+			broken = view;
+	}
+	return broken;
+}
+
+/* Raises if there is such a view.  Those of others are no concern of the user. */
+static void
+sync_check_states(void)
+{
+	ViewCatalog *view = sync_broken_view();
+
+	if (view == NULL)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("continuous view \"%s\" is in state \"%s\"", get_rel_name(view->viewid),
+					control_view_state_name(sync_view_state(view))),
+			 view->state_message && sync_may_see_errors(view->viewid) ?
+			 errdetail_internal("%s", view->state_message) : 0,
+			 errhint("The other views hold what was committed. Mend this one and use stream_resume(); in a gap, stream_accept_gap() lets it go on without what is lost.")));
+}
+
 /* stream_sync(timeout) */
 Datum
 stream_ext_sync(PG_FUNCTION_ARGS)
@@ -245,6 +305,7 @@ stream_ext_sync(PG_FUNCTION_ARGS)
 	sync_wait(&wait, InvalidOid, timeout_ms);
 	sync_dead_letters(wait.target, timeout_ms);
 	freshness_require(wait.target);
+	sync_check_states();
 	PG_RETURN_VOID();
 }
 
@@ -287,4 +348,26 @@ stream_ext_flush(PG_FUNCTION_ARGS)
 	wait.target = flush_target(view);
 	sync_wait(&wait, viewid, timeout_ms);
 	PG_RETURN_VOID();
+}
+
+/* stream_prepare_backup(timeout) */
+Datum
+stream_ext_prepare_backup(PG_FUNCTION_ARGS)
+{
+	int			timeout_ms = command_timeout_ms(PG_GETARG_INTERVAL_P(0));
+	ListCell   *lc;
+
+	command_check_server("stream_prepare_backup()");
+	sync_check_states();
+	foreach(lc, catalog_list_views())
+	{
+		ViewCatalog *view = lfirst(lc);
+		SyncWait	wait = {.in_storage = true};
+
+		if (catalog_view_is_uncommitted(view->memory))
+			continue;
+		wait.target = flush_target(view);
+		sync_wait(&wait, view->viewid, timeout_ms);
+	}
+	PG_RETURN_LSN(command_flush_wal());
 }

@@ -4,6 +4,8 @@
  * They change the view's durable state in the current transaction; the worker
  * follows when that commits.
  *
+ * A view in a gap can be resumed where the WAL is to be had after all.
+ *
  * Locking: SHARE UPDATE EXCLUSIVE on the view, so that two commands do not
  * meet; stream_accept_gap() also SHARE ROW EXCLUSIVE on the stream, as CREATE
  * does, so that no transaction straddles the new start.
@@ -22,6 +24,7 @@
 #include "control/command.h"
 #include "shared/slot.h"
 #include "shared/wal_end.h"
+#include "wal/restore_segment.h"
 
 STREAM_FUNCTION(stream_ext_pause);
 STREAM_FUNCTION(stream_ext_resume);
@@ -71,6 +74,42 @@ stream_ext_pause(PG_FUNCTION_ARGS)
 	PG_RETURN_VOID();
 }
 
+/* Returns the position of a view. */
+static ViewPosition
+view_position(const ViewCatalog *view)
+{
+	ViewPosition position = catalog_get_position(view->viewid, NULL);
+
+	if (!position.found)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("continuous view \"%s\" has no position", get_rel_name(view->viewid))));
+	return position;
+}
+
+/*
+ * Makes sure that a view in a gap can read on from its position, or raises.
+ * The slot goes back there, so that nobody takes away what is restored; when
+ * the state has changed the worker moves it as the view moves.
+ */
+static void
+restore_gap(const ViewCatalog *view)
+{
+	ViewPosition position = view_position(view);
+	XLogRecPtr	missing;
+
+	if (!position.native)
+		raise_wrong_state(view, "Use stream_accept_gap() to let it go on without what is lost.");
+	slot_ensure(MyDatabaseId);
+	slot_reach_back(MyDatabaseId, position.restart_lsn);
+	if (!restore_segments_from(position.restart_lsn, &missing))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("WAL at %X/%X that continuous view \"%s\" needs is not there",
+						LSN_FORMAT_ARGS(missing), get_rel_name(view->viewid)),
+				 errhint("Set restore_command to fetch it from an archive, or use stream_accept_gap() to let the view go on without what is lost.")));
+}
+
 /* stream_resume(view): it reads on from its position. */
 Datum
 stream_ext_resume(PG_FUNCTION_ARGS)
@@ -80,7 +119,7 @@ stream_ext_resume(PG_FUNCTION_ARGS)
 	if (view->state == VIEW_RUNNING)
 		PG_RETURN_VOID();
 	if (view->state == VIEW_GAP)
-		raise_wrong_state(view, "Use stream_accept_gap() to let it go on without what is lost.");
+		restore_gap(view);
 	switch_state(view->viewid, VIEW_RUNNING);
 	PG_RETURN_VOID();
 }
@@ -111,11 +150,7 @@ stream_ext_accept_gap(PG_FUNCTION_ARGS)
 	LockRelationOid(view->streamid, ShareRowExclusiveLock);
 	slot_ensure(MyDatabaseId);	/* it must not move past the new position */
 
-	position = catalog_get_position(view->viewid, NULL);
-	if (!position.found)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("continuous view \"%s\" has no position", get_rel_name(view->viewid))));
+	position = view_position(view);
 	lost_from = position.lsn;
 	position.lsn = position.restart_lsn = wal_insert_end();
 	catalog_set_position(view->viewid, &position);

@@ -95,7 +95,7 @@ recovery_slot_startup_cb(void)
 	XLogRecPtr	oldest = kept_segments_oldest();
 
 	if (!ArchiveRecoveryRequested &&
-		(XLogRecPtrIsInvalid(oldest) || slot_list_databases() != NIL))
+		(!kept_segments_exist() || slot_list_databases() != NIL))
 		return;
 	if (max_replication_slots == 0 || wal_level < WAL_LEVEL_REPLICA ||
 		recovery_slot_exists(NULL))

@@ -18,7 +18,6 @@ static const char *const wait_event_names[] = {
 	[STAT_WAIT_READER_MAIN] = "StreamReaderMain",
 	[STAT_WAIT_LAUNCHER_MAIN] = "StreamLauncherMain",
 	[STAT_WAIT_KEEPER_MAIN] = "StreamKeeperMain",
-	[STAT_WAIT_RESTORE] = "StreamRestore",
 };
 
 /* Returns the wait event's number, asking the server for it at first use. */

@@ -19,8 +19,7 @@ typedef enum StatWaitEvent
 	STAT_WAIT_WORKER_MAIN,		/* a stream worker, for something to do */
 	STAT_WAIT_LAUNCHER_MAIN,
 	STAT_WAIT_KEEPER_MAIN,		/* who keeps WAL, for more of it */
-	STAT_WAIT_READER_MAIN,		/* the stream reader, for WAL */
-	STAT_WAIT_RESTORE			/* stream_resume(), for WAL from an archive */
+	STAT_WAIT_READER_MAIN		/* the stream reader, for WAL */
 } StatWaitEvent;
 
 /* Returns the number to wait with. */

@@ -15,6 +15,8 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "access/xlog.h"
+#include "access/xlog_internal.h"
 #include "miscadmin.h"
 #include "postmaster/interrupt.h"
 #include "utils/memutils.h"
@@ -321,6 +323,7 @@ flush_is_due(const WorkerView *view, TimestampTz now)
 {
 	XLogRecPtr	applied = generation_applied_lsn(view->live.memory);
 	uint64		behind = applied - view->flush.lsn;
+	XLogRecPtr	redo = GetRedoRecPtr();
 	bool		interval_over = TimestampDifferenceExceeds(view->flush.last, now,
 														   guc_flush_interval_ms);
 
@@ -329,6 +332,9 @@ flush_is_due(const WorkerView *view, TimestampTz now)
 	/* one that failed has sealed its groups: the open generation may be empty */
 	if (view->flush.soon || view->flush.failures > 0 || dead_letters_any(view->live.letters) ||
 		pg_atomic_read_u64(&view->live.control->flush_request) > view->flush.lsn)
+		return true;
+	/* what lies before a checkpoint makes backups larger: kept_segments.c */
+	if (view->flush.lsn + wal_segment_size <= redo && redo <= applied)
 		return true;
 	if (behind > (uint64) guc_flush_wal_mb * 1024 * 1024 &&
 		TimestampDifferenceExceeds(view->flush.last, now, 100))

@@ -7,3 +7,5 @@ SET LOCAL search_path TO pg_catalog, pg_temp;
 CREATE SCHEMA _stream_ext;
 COMMENT ON SCHEMA _stream_ext IS 'internal objects of stream_ext';
 REVOKE ALL ON SCHEMA _stream_ext FROM PUBLIC;
+-- so that the owner of a database can dump it: LOCK TABLE of the parts names them
+GRANT USAGE ON SCHEMA _stream_ext TO pg_database_owner;

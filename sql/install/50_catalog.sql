@@ -22,6 +22,7 @@ CREATE TABLE _stream_ext.continuous_view (
 COMMENT ON TABLE _stream_ext.continuous_view IS
 	'one row per continuous view: its parts, options, frozen settings and state';
 REVOKE ALL ON TABLE _stream_ext.continuous_view FROM PUBLIC;
+GRANT SELECT ON TABLE _stream_ext.continuous_view TO pg_database_owner;
 SELECT pg_catalog.pg_extension_config_dump('_stream_ext.continuous_view', '');
 
 /*
@@ -67,6 +68,7 @@ CREATE TABLE _stream_ext.view_position (
 COMMENT ON TABLE _stream_ext.view_position IS
 	'how far the storage of each continuous view has got in the WAL';
 REVOKE ALL ON TABLE _stream_ext.view_position FROM PUBLIC;
+GRANT SELECT ON TABLE _stream_ext.view_position TO pg_database_owner;
 -- the least bigint is "none": src/window/watermark.h
 SELECT pg_catalog.pg_extension_config_dump('_stream_ext.view_position',
 	'WHERE watermark OPERATOR(pg_catalog.>) (-9223372036854775808)::pg_catalog.int8');
@@ -103,6 +105,7 @@ CREATE TABLE _stream_ext.event_time (
 COMMENT ON TABLE _stream_ext.event_time IS
 	'which column of a stream is its event time, and from where in the WAL on';
 REVOKE ALL ON TABLE _stream_ext.event_time FROM PUBLIC;
+GRANT SELECT ON TABLE _stream_ext.event_time TO pg_database_owner;
 SELECT pg_catalog.pg_extension_config_dump('_stream_ext.event_time',
 	'WHERE event_column IS NOT NULL AND since OPERATOR(pg_catalog.=)
 	 (SELECT pg_catalog.max(e.since) FROM _stream_ext.event_time e
@@ -135,13 +138,21 @@ CREATE INDEX dead_letter_view_idx ON _stream_ext.dead_letter (view);
 COMMENT ON TABLE _stream_ext.dead_letter IS
 	'rows that a continuous view could not process, with the reason';
 REVOKE ALL ON TABLE _stream_ext.dead_letter FROM PUBLIC;
+GRANT SELECT ON TABLE _stream_ext.dead_letter TO pg_database_owner;
 SELECT pg_catalog.pg_extension_config_dump('_stream_ext.dead_letter', '');
 
-/* Rows of a stream are shown to its owner only: they are the stream's data. */
+/*
+ * Rows of a stream are shown to its owner only: they are the stream's data.  A
+ * message may quote whatever the view reads, with its owner's rights; so it is
+ * the view's owner's, and others have the SQLSTATE.
+ */
 CREATE VIEW @extschema@.stream_dead_letter WITH (security_barrier) AS
-	SELECT d.view, d.stream, d."row", d.sqlstate, d.message, d.lsn, d.commit_time
+	SELECT d.view, d.stream, d."row", d.sqlstate,
+	       CASE WHEN pg_catalog.pg_has_role(v.relowner, 'USAGE') THEN d.message END AS message,
+	       d.lsn, d.commit_time
 	FROM _stream_ext.dead_letter d
 	JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.stream::pg_catalog.oid
+	LEFT JOIN pg_catalog.pg_class v ON v.oid OPERATOR(pg_catalog.=) d.view::pg_catalog.oid
 	WHERE pg_catalog.pg_has_role(c.relowner, 'USAGE');
 COMMENT ON VIEW @extschema@.stream_dead_letter IS
 	'rows of your streams that a continuous view could not process';
@@ -165,4 +176,5 @@ COMMENT ON TABLE _stream_ext.quarantine IS
 	'groups that could not be written to the storage of a continuous view, with the reason when it was last tried';
 COMMENT ON COLUMN _stream_ext.quarantine.failures IS 'how often the group could not be written';
 REVOKE ALL ON TABLE _stream_ext.quarantine FROM PUBLIC;
+GRANT SELECT ON TABLE _stream_ext.quarantine TO pg_database_owner;
 SELECT pg_catalog.pg_extension_config_dump('_stream_ext.quarantine', '');

@@ -105,7 +105,9 @@ GRANT EXECUTE ON FUNCTION _stream_ext.view_isolation(oid) TO PUBLIC;
 /*
  * A worker keeps state "lagging" to itself, and a view that goes on but has no
  * worker is "waiting"; every other state is durable.
- * Texts of errors may tell of data, so they are for the owner and monitors.
+ * Texts of errors may tell of data, so they are for the owner and monitors.  A
+ * watermark is data, the latest time of some row: who may read the view or the
+ * stream sees it, as in stream_closed_until().
  */
 CREATE VIEW @extschema@.pg_stat_stream_view AS
     SELECT c.oid AS relid, n.nspname AS schemaname, c.relname AS viewname, v.stream AS stream,
@@ -150,9 +152,9 @@ CREATE VIEW @extschema@.pg_stat_stream_view AS
                 THEN interval '0' END AS lag_time,
            s.last_commit_time,
            s.latency_p50, s.latency_p99,
-           CASE WHEN e.is_time
+           CASE WHEN e.is_time AND r.may_read
                 THEN _stream_ext.watermark_time(coalesce(s.watermark, p.watermark)) END AS watermark,
-           CASE WHEN NOT e.is_time
+           CASE WHEN NOT e.is_time AND r.may_read
                 THEN nullif(coalesce(s.watermark, p.watermark), (-9223372036854775808)::pg_catalog.int8)
                 END AS watermark_integer,
            coalesce(s.rows_untracked, 0) AS rows_untracked,
@@ -177,6 +179,10 @@ CREATE VIEW @extschema@.pg_stat_stream_view AS
     LEFT JOIN _stream_ext.view_position p ON p.view::pg_catalog.oid OPERATOR(pg_catalog.=) c.oid
     LEFT JOIN _stream_ext.stat_view() s ON s.viewid OPERATOR(pg_catalog.=) c.oid
     LEFT JOIN LATERAL _stream_ext.view_isolation(c.oid) i ON true
+    CROSS JOIN LATERAL (
+        SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT')
+               OR pg_catalog.has_table_privilege(v.stream::pg_catalog.oid, 'SELECT')
+               OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') AS may_read) r
     LEFT JOIN LATERAL (
         SELECT t.event_column, t.is_time
         FROM _stream_ext.event_time t

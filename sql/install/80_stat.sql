@@ -38,6 +38,11 @@ CREATE FUNCTION _stream_ext.stat_view(
 COMMENT ON FUNCTION _stream_ext.stat_view() IS 'rows behind pg_stat_stream_view';
 GRANT EXECUTE ON FUNCTION _stream_ext.stat_view() TO PUBLIC;
 
+CREATE FUNCTION _stream_ext.view_waits_for(view oid) RETURNS text
+    LANGUAGE c STRICT VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'stream_ext_view_waits_for';
+COMMENT ON FUNCTION _stream_ext.view_waits_for(oid) IS 'why nobody serves a view of this database, or NULL';
+GRANT EXECUTE ON FUNCTION _stream_ext.view_waits_for(oid) TO PUBLIC;
+
 CREATE FUNCTION _stream_ext.stat_database(
     OUT datid oid, OUT on_hold boolean, OUT worker_starts bigint,
     OUT last_exit_time timestamptz, OUT read_lsn pg_lsn, OUT restart_lsn pg_lsn, OUT retained_bytes bigint,
@@ -111,10 +116,10 @@ GRANT EXECUTE ON FUNCTION _stream_ext.view_isolation(oid) TO PUBLIC;
  */
 CREATE VIEW @extschema@.pg_stat_stream_view AS
     SELECT c.oid AS relid, n.nspname AS schemaname, c.relname AS viewname, v.stream AS stream,
-           CASE WHEN v.state OPERATOR(pg_catalog.<>) 'running' OR pg_catalog.pg_is_in_recovery() THEN v.state
-                WHEN s.state IS NULL THEN 'waiting'
-                WHEN s.state OPERATOR(pg_catalog.=) 'lagging' OR s.state OPERATOR(pg_catalog.=) 'waiting'
-                THEN s.state ELSE v.state END AS state,
+           CASE WHEN v.state OPERATOR(pg_catalog.<>) 'running' THEN v.state
+                WHEN w.reason IS NOT NULL THEN 'waiting'
+                WHEN s.state OPERATOR(pg_catalog.=) 'lagging' THEN s.state
+                ELSE v.state END AS state,
            s.worker_pid,
            coalesce(s.rows_in, 0) AS rows_in,
            coalesce(s.rows_processed, 0) AS rows_processed,
@@ -161,13 +166,8 @@ CREATE VIEW @extschema@.pg_stat_stream_view AS
            s.last_error_time, s.last_error_sqlstate,
            CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
                      OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
-                THEN coalesce(s.last_error, v.state_message,
-                              CASE WHEN v.state OPERATOR(pg_catalog.<>) 'running'
-                                        OR pg_catalog.pg_is_in_recovery() THEN NULL
-                                   WHEN s.state IS NULL
-                                   THEN 'no stream worker has taken up the view'
-                                   WHEN s.state OPERATOR(pg_catalog.=) 'waiting'
-                                   THEN 'no stream worker runs for the view' END) END AS last_error,
+                THEN coalesce(CASE WHEN v.state OPERATOR(pg_catalog.=) 'running' THEN w.reason END,
+                              s.last_error, v.state_message) END AS last_error,
            CASE WHEN s.slow THEN 'owner' ELSE i.isolation END AS isolation,
            CASE WHEN pg_catalog.pg_has_role(c.relowner, 'USAGE')
                      OR pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
@@ -178,6 +178,7 @@ CREATE VIEW @extschema@.pg_stat_stream_view AS
     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     LEFT JOIN _stream_ext.view_position p ON p.view::pg_catalog.oid OPERATOR(pg_catalog.=) c.oid
     LEFT JOIN _stream_ext.stat_view() s ON s.viewid OPERATOR(pg_catalog.=) c.oid
+    CROSS JOIN LATERAL (SELECT _stream_ext.view_waits_for(c.oid) AS reason OFFSET 0) w
     LEFT JOIN LATERAL _stream_ext.view_isolation(c.oid) i ON true
     CROSS JOIN LATERAL (
         SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT')

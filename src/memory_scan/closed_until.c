@@ -6,6 +6,9 @@
  * which statement calls it, so a hook keeps the statements that run, the
  * innermost first; statements of functions run inside others.
  *
+ * A cursor is insensitive from the moment it is opened, not from its first
+ * FETCH: another hook makes it read its views there.
+ *
  * Memory: the list is on the C stack of the executor.
  */
 #include "postgres.h"
@@ -13,6 +16,7 @@
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
+#include "tcop/pquery.h"
 #include "utils/acl.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -41,6 +45,7 @@ typedef struct RunningStatement
 
 static RunningStatement *running = NULL;
 static ExecutorRun_hook_type prev_executor_run_hook = NULL;
+static ExecutorStart_hook_type prev_executor_start_hook = NULL;
 
 /* ExecutorRun hook: notes which statement runs. */
 static void
@@ -63,10 +68,50 @@ closed_until_executor_run(COMPAT_EXECUTOR_RUN_ARGS)
 	PG_END_TRY();
 }
 
-/* Installs the hook; see closed_until.h. */
+/* Returns whether the statement that starts is a cursor's: a portal with a name is being opened. */
+static bool
+opens_cursor(void)
+{
+	return ActivePortal != NULL && ActivePortal->status == PORTAL_DEFINED &&
+		ActivePortal->name[0] != '\0';
+}
+
+/* Reads the views of a cursor that has just been opened, as the statement that runs. */
+static void
+read_at_open(const EState *estate)
+{
+	RunningStatement statement = {.estate = estate,.outer = running};
+
+	running = &statement;
+	PG_TRY();
+	{
+		statement_cut_load_all(estate);
+	}
+	PG_FINALLY();
+	{
+		running = statement.outer;
+	}
+	PG_END_TRY();
+}
+
+/* ExecutorStart hook: a cursor does not see what comes after it was opened. */
+static void
+closed_until_executor_start(QueryDesc *desc, int eflags)
+{
+	if (prev_executor_start_hook)
+		prev_executor_start_hook(desc, eflags);
+	else
+		standard_ExecutorStart(desc, eflags);
+	if (opens_cursor())
+		read_at_open(desc->estate);
+}
+
+/* Installs the hooks; see closed_until.h. */
 void
 closed_until_init(void)
 {
+	prev_executor_start_hook = ExecutorStart_hook;
+	ExecutorStart_hook = closed_until_executor_start;
 	prev_executor_run_hook = ExecutorRun_hook;
 	ExecutorRun_hook = closed_until_executor_run;
 }

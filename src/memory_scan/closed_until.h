@@ -4,7 +4,7 @@
 #ifndef STREAM_EXT_CLOSED_UNTIL_H
 #define STREAM_EXT_CLOSED_UNTIL_H
 
-/* Installs the hook that knows which statement runs. Called by _PG_init only. */
+/* Installs the hooks that know which statement runs, and read cursors. Called by _PG_init only. */
 extern void closed_until_init(void);
 
 /*

@@ -102,8 +102,8 @@ freshness_required(void)
 	return required_lsn;
 }
 
-/* Returns the stream of a view, which never changes. */
-static Oid
+/* Returns the stream of a view; see freshness.h. */
+Oid
 freshness_stream(Oid viewid)
 {
 	FreshnessEntry *entry = freshness_entry(viewid);

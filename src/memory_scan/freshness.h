@@ -19,6 +19,9 @@ extern void freshness_note_shown(Oid viewid, XLogRecPtr lsn);
 extern void freshness_require(XLogRecPtr lsn);
 extern XLogRecPtr freshness_required(void);
 
+/* The stream of a view, or InvalidOid; remembered, as it never changes. */
+extern Oid	freshness_stream(Oid viewid);
+
 /*
  * The newest commit with rows of the view's stream that was acknowledged to
  * anybody, as of now, or, in REPEATABLE READ, as of the transaction's first

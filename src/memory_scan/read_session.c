@@ -154,3 +154,21 @@ read_session_read(const ReadRequest *request, GenerationCut *cut)
 	else if (!read_required(request, cut) && !warned)
 		read_report_behind(request->viewid);
 }
+
+/* Reads once more, up to lsn at least; see read_session.h. */
+bool
+read_session_advance(const ReadRequest *request, XLogRecPtr lsn, int timeout_ms,
+					 GenerationCut *cut)
+{
+	GenerationCut newer;
+
+	if (!read_wait_applied(request->viewid, lsn, timeout_ms))
+		return false;
+	read_once(request, &newer);
+	if (newer.end_lsn < lsn)
+		return false;
+	*cut = newer;
+	if (guc_read_freshness != READ_FRESHNESS_OFF)
+		freshness_note_shown(request->viewid, cut->content_lsn);
+	return true;
+}

@@ -34,4 +34,11 @@ extern void read_session_prepare(Oid viewid, Oid memory);
  */
 extern void read_session_read(const ReadRequest *request, GenerationCut *cut);
 
+/*
+ * Reads once more, up to lsn at least, if the view gets there within timeout_ms.
+ * Returns false, with the former cut as it was, otherwise.
+ */
+extern bool read_session_advance(const ReadRequest *request, XLogRecPtr lsn, int timeout_ms,
+								 GenerationCut *cut);
+
 #endif							/* STREAM_EXT_READ_SESSION_H */

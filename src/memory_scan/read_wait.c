@@ -171,3 +171,30 @@ read_wait(ReadWait *wait)
 	vain_for_session = statement;
 	return READ_WAIT_TIMEOUT;
 }
+
+/* control_condition: the view has applied others_lsn, or does not go on. */
+static bool
+applied_over_cb(void *arg)
+{
+	ReadWait   *wait = arg;
+	ViewControl *view = read_wait_view(wait);
+
+	return view == NULL || !view->attached ||
+		pg_atomic_read_u32(&view->state) != VIEW_RUNNING ||
+		pg_atomic_read_u64(&view->applied_lsn_hint) >= wait->others_lsn;
+}
+
+/* Waits until a view has applied lsn; see read_wait.h. */
+bool
+read_wait_applied(Oid viewid, XLogRecPtr lsn, int timeout_ms)
+{
+	ReadWait	wait = {.viewid = viewid,.others_lsn = lsn};
+	ViewControl *view;
+
+	wait.db = control_database(MyDatabaseId, false);
+	if (wait.db == NULL ||
+		!control_wait(wait.db, applied_over_cb, &wait, timeout_ms, stat_wait_event(STAT_WAIT_READ)))
+		return false;
+	view = read_wait_view(&wait);
+	return view != NULL && pg_atomic_read_u64(&view->applied_lsn_hint) >= lsn;
+}

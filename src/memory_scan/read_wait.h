@@ -35,6 +35,12 @@ extern void read_wait_init(ReadWait *wait, Oid viewid, Oid memory, XLogRecPtr ot
  */
 extern ReadWaitResult read_wait(ReadWait *wait);
 
+/*
+ * Waits until a view that is running has applied lsn, at most timeout_ms;
+ * returns whether it has.
+ */
+extern bool read_wait_applied(Oid viewid, XLogRecPtr lsn, int timeout_ms);
+
 /* What the view must have applied before it is read. */
 extern XLogRecPtr read_wait_required(const ReadWait *wait);
 

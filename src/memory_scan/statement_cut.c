@@ -8,7 +8,12 @@
  *
  * The first scan that reads makes all views of the statement be read: the
  * less time passes between the snapshot and a read, the less likely it is that
- * memory lets go of what the snapshot needs, and joined views are of one time.
+ * memory lets go of what the snapshot needs.
+ *
+ * Views over one stream shall be of one time.  A worker publishes a run view
+ * by view, so that a statement may meet some before and some behind it: then
+ * those that are behind are read again.  That holds nobody up, and so is not
+ * certain: a view that does not follow soon is left as it is.
  *
  * Memory: a cut lives in the statement's es_query_cxt; a callback takes it
  * off the list when that goes, after an error as well.
@@ -18,11 +23,15 @@
 #include "lib/ilist.h"
 #include "port/pg_bitutils.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 
+#include "clock.h"
 #include "compat.h"
+#include "memory_scan/freshness.h"
 #include "memory_scan/statement_cut.h"
 
-#define NO_TUPLE	UINT32_MAX
+/* So long views over one stream are read again until they are of one time. */
+#define COMMON_TIME_MS	50
 
 struct StatementCut
 {
@@ -33,6 +42,7 @@ struct StatementCut
 	void	   *scan;
 	bool		whole;			/* read without filter */
 	bool		loaded;
+	ReadRequest reading;		/* the request, with the filter in use */
 	GenerationCut groups;
 
 	/* chains by hash, built when first needed */
@@ -43,6 +53,8 @@ struct StatementCut
 };
 
 static dlist_head open_cuts = DLIST_STATIC_INIT(open_cuts);
+
+static const GenerationFilter no_filter = {0};
 
 /* Takes a cut off the list: its statement is over. */
 static void
@@ -100,34 +112,104 @@ statement_cut_register(EState *estate, const ReadRequest *request,
 static void
 statement_cut_load(StatementCut *cut)
 {
-	static const GenerationFilter no_filter = {0};
-	ReadRequest request = *cut->request;
 	MemoryContext saved = MemoryContextSwitchTo(cut->estate->es_query_cxt);
 
+	cut->reading = *cut->request;
 	if (cut->whole)
-		request.filter = &no_filter;
+		cut->reading.filter = &no_filter;
 	else
 		cut->compute_filter_cb(cut->scan);
 	/* a condition may have asked for the watermark, and so read it */
 	if (!cut->loaded)
-		read_session_read(&request, &cut->groups);
+		read_session_read(&cut->reading, &cut->groups);
 	cut->loaded = true;
 	MemoryContextSwitchTo(saved);
 }
 
-/* Reads all views of a statement that were not read yet. */
+/* Returns the end of the newest cut in the statement over the same stream. */
+static XLogRecPtr
+statement_cut_common_end(const StatementCut *cut)
+{
+	Oid			streamid = freshness_stream(cut->request->viewid);
+	XLogRecPtr	end_lsn = cut->groups.end_lsn;
+	dlist_iter	iter;
+
+	dlist_foreach(iter, &open_cuts)
+	{
+		StatementCut *other = dlist_container(StatementCut, node, iter.cur);
+
+		if (other->estate == cut->estate && other->loaded &&
+			freshness_stream(other->request->viewid) == streamid)
+			end_lsn = Max(end_lsn, other->groups.end_lsn);
+	}
+	return end_lsn;
+}
+
+/* Reads a cut again, up to lsn; returns false where that cannot be had in time. */
+static bool
+statement_cut_advance(StatementCut *cut, XLogRecPtr lsn, TimestampTz start)
+{
+	int			left_ms = COMMON_TIME_MS - (int) TimestampDifferenceMilliseconds(start, clock_real());
+	MemoryContext saved;
+	bool		advanced;
+
+	if (left_ms <= 0)
+		return false;
+	saved = MemoryContextSwitchTo(cut->estate->es_query_cxt);
+	advanced = read_session_advance(&cut->reading, lsn, left_ms, &cut->groups);
+	MemoryContextSwitchTo(saved);
+	return advanced;
+}
+
+/* Brings the views of a statement over one stream to one position, if that comes soon. */
 static void
+statement_cut_align(const EState *estate)
+{
+	TimestampTz start = 0;
+	bool		again;
+
+	do
+	{
+		dlist_iter	iter;
+
+		again = false;
+		dlist_foreach(iter, &open_cuts)
+		{
+			StatementCut *cut = dlist_container(StatementCut, node, iter.cur);
+			XLogRecPtr	end_lsn;
+
+			if (cut->estate != estate || XLogRecPtrIsInvalid(cut->groups.end_lsn))
+				continue;
+			end_lsn = statement_cut_common_end(cut);
+			if (end_lsn == cut->groups.end_lsn)
+				continue;
+			if (start == 0)
+				start = clock_real();
+			if (!statement_cut_advance(cut, end_lsn, start))
+				return;
+			again = true;
+		}
+	} while (again);
+}
+
+/* Reads all views of a statement that were not read yet; see statement_cut.h. */
+void
 statement_cut_load_all(const EState *estate)
 {
+	int			nread = 0;
 	dlist_iter	iter;
 
 	dlist_foreach(iter, &open_cuts)
 	{
 		StatementCut *cut = dlist_container(StatementCut, node, iter.cur);
 
-		if (cut->estate == estate && !cut->loaded)
-			statement_cut_load(cut);
+		if (cut->estate != estate || cut->loaded)
+			continue;
+		statement_cut_load(cut);
+		nread++;
 	}
+	if (nread > 1)
+		statement_cut_align(estate);
 }
 
 /* Builds the chains by hash. */

@@ -32,6 +32,9 @@ extern StatementCut *statement_cut_register(EState *estate, const ReadRequest *r
 											CutFilterCallback compute_filter_cb, void *scan,
 											bool rescanned);
 
+/* Reads all views of a statement now: what comes later it shall not see. */
+extern void statement_cut_load_all(const EState *estate);
+
 /*
  * Starts a scan of the groups, of windows and of panes, that may pass the
  * filter, which must stay as it is during the scan.  The first call of a

@@ -33,6 +33,7 @@
 STREAM_FUNCTION(stream_ext_stat_stream);
 STREAM_FUNCTION(stream_ext_stat_view);
 STREAM_FUNCTION(stream_ext_stat_database);
+STREAM_FUNCTION(stream_ext_view_waits_for);
 STREAM_FUNCTION(stream_ext_stat_worker);
 STREAM_FUNCTION(stream_ext_stat_reset);
 STREAM_FUNCTION(stream_ext_watermark_time);
@@ -262,16 +263,40 @@ stream_ext_watermark_time(PG_FUNCTION_ARGS)
 	PG_RETURN_TIMESTAMPTZ(watermark);
 }
 
-/* The state in shared memory: a view that goes on needs somebody who serves it. */
-static void
-put_view_state(StatRow *row, ViewControl *view, DatabaseControl *db)
+/* Returns whether there is a place for one more view. */
+static bool
+view_place_is_free(void)
 {
-	ViewState	state = pg_atomic_read_u32(&view->state);
+	for (int i = 0; i < slots(guc_max_views); i++)
+	{
+		if (!OidIsValid(control_view_at(i)->viewid))
+			return true;
+	}
+	return false;
+}
 
-	if (state == VIEW_RUNNING && (db == NULL || control_view_waits(db, view)))
-		put_text(row, "waiting");
-	else
-		put_text(row, control_view_state_name(state));
+/*
+ * _stream_ext.view_waits_for(view): why nobody serves a view of this database
+ * that goes on, NULL if somebody does or is about to.
+ */
+Datum
+stream_ext_view_waits_for(PG_FUNCTION_ARGS)
+{
+	DatabaseControl *db = control_available() ? control_database(MyDatabaseId, false) : NULL;
+	ViewControl *view = control_available() ?
+	control_view(MyDatabaseId, PG_GETARG_OID(0), false) : NULL;
+
+	if (RecoveryInProgress())
+		PG_RETURN_NULL();
+	if (db == NULL || (view == NULL && !worker_control_any(MyDatabaseId)))
+		PG_RETURN_TEXT_P(cstring_to_text("no stream worker runs in this database"));
+	if (view == NULL && !view_place_is_free())
+		PG_RETURN_TEXT_P(cstring_to_text("stream_ext.max_views leaves no place for the view"));
+	if (view == NULL || !control_view_waits(db, view))
+		PG_RETURN_NULL();
+	if (worker_control_any(MyDatabaseId))
+		PG_RETURN_TEXT_P(cstring_to_text("no process is free for the view: see stream_ext.workers and max_worker_processes"));
+	PG_RETURN_TEXT_P(cstring_to_text("no stream worker runs in this database"));
 }
 
 /* One row per continuous view of this database that has a control slot. */
@@ -291,7 +316,7 @@ stream_ext_stat_view(PG_FUNCTION_ARGS)
 		if (view->dbid != MyDatabaseId || !OidIsValid(view->viewid))
 			continue;
 		put_oid(&row, view->viewid);
-		put_view_state(&row, view, db);
+		put_text(&row, control_view_state_name(pg_atomic_read_u32(&view->state)));
 		put(&row, Int32GetDatum(view->worker.pid), view->worker.pid == 0);
 		put(&row, BoolGetDatum(pg_atomic_read_u32(&view->worker.slow) != 0), false);
 		put_view_rows(&row, view);

@@ -16,7 +16,8 @@
  *
  * Failure: nothing here raises errors between taking and releasing the locks.
  * A worker that dies leaves a chain that readers can still use; the next one
- * throws it away.
+ * keeps what of it storage holds, for the snapshots that do not see that, and
+ * throws the rest away.
  */
 #include "postgres.h"
 
@@ -82,26 +83,32 @@ chain_append(ViewControl *view, XLogRecPtr start_lsn)
 	open->watermark = view->watermark;
 }
 
-/* Takes the oldest n generations, or all, out of the chain and then frees them. */
+/* Takes n generations from first on out of the chain and then frees them. */
 static void
-chain_drop_oldest(ViewControl *view, int n)
+chain_drop(ViewControl *view, int first, int n)
 {
 	GenerationControl dropped[MAX_GENERATIONS];
 
-	Assert(n >= 0);
+	Assert(n >= 0 && first + n <= view->ngenerations);
 	if (n == 0)
 		return;
 
 	generation_lock(view);
-	n = Min(n, view->ngenerations);
-	memcpy(dropped, view->generations, sizeof(GenerationControl) * n);
+	memcpy(dropped, view->generations + first, sizeof(GenerationControl) * n);
 	view->ngenerations -= n;
-	memmove(view->generations, view->generations + n,
-			sizeof(GenerationControl) * view->ngenerations);
+	memmove(view->generations + first, view->generations + first + n,
+			sizeof(GenerationControl) * (view->ngenerations - first));
 	generation_unlock(view);
 
 	for (int i = 0; i < n; i++)
 		group_table_free(dropped[i].first_chunk, dropped[i].buckets);
+}
+
+/* Takes the oldest n generations, or all, out of the chain and then frees them. */
+static void
+chain_drop_oldest(ViewControl *view, int n)
+{
+	chain_drop(view, 0, Min(n, view->ngenerations));
 }
 
 /* Returns whether the flush of a generation has committed. */
@@ -130,6 +137,52 @@ writer_reset_tail(GenerationWriter *writer)
 	writer->published_tail = InvalidDsaPointer;
 }
 
+/* Returns whether groups of these panes can stand in the view's chain. */
+static bool
+chain_has_panes(const ViewControl *view, const ViewPanes *panes)
+{
+	return view->panes.slide == panes->slide && view->panes.size == panes->size &&
+		view->panes.origin == panes->origin && view->panes.start_attnum == panes->start_attnum &&
+		view->panes.end_attnum == panes->end_attnum;
+}
+
+/* Returns how many generations at the front end at position or before, the last one there. */
+static int
+chain_count_up_to(const ViewControl *view, XLogRecPtr position)
+{
+	int			n = 0;
+
+	while (n < view->ngenerations && view->generations[n].start_lsn < position &&
+		   view->generations[n].end_lsn <= position)
+		n++;
+	return n > 0 && view->generations[n - 1].end_lsn == position ? n : 0;
+}
+
+/*
+ * Keeps what a former worker has left and brought into storage, up to
+ * position: a snapshot taken before that goes on reading it here.  One whose
+ * flush was not noted any more is needed by whoever runs now.
+ */
+static void
+chain_take_over(ViewControl *view, const ViewPanes *panes, XLogRecPtr position)
+{
+	FullTransactionId next = ReadNextFullTransactionId();
+	int			n = 0;
+
+	if (view->attached && chain_has_panes(view, panes))
+		n = chain_count_up_to(view, position);
+	chain_drop(view, n, view->ngenerations - n);
+	chain_drop_oldest(view, n == MAX_GENERATIONS ? 1 : 0);
+
+	generation_lock(view);
+	for (int i = 0; i < view->ngenerations; i++)
+	{
+		if (!generation_is_flushed(&view->generations[i]))
+			view->generations[i].flush_xid = next;
+	}
+	generation_unlock(view);
+}
+
 /* Starts a chain at position; see generation.h. */
 GenerationWriter *
 generation_attach(ViewControl *view, GroupDesc *desc, XLogRecPtr position,
@@ -151,10 +204,11 @@ generation_attach(ViewControl *view, GroupDesc *desc, XLogRecPtr position,
 	writer_reset_tail(writer);
 	MemoryContextSwitchTo(saved);
 
-	chain_drop_oldest(view, MAX_GENERATIONS);
+	/* who waits goes on waiting: what is not stored will be applied again */
+	pg_atomic_write_u64(&view->applied_lsn_hint, position);
+	chain_take_over(view, &desc->panes, position);
 
 	generation_lock(view);
-	Assert(view->ngenerations == 0);
 	view->attached = true;
 	view->panes = desc->panes;
 	view->watermark = watermark;

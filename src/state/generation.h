@@ -8,8 +8,7 @@
  * Reader rule: a reader with snapshot S reads the view's position P in the
  * catalog with S (storage under S holds exactly the commits up to P) and adds
  * every generation from the one that starts at P.  If no generation starts
- * at P the chain was cut (flushed generations freed, or a new worker): memory
- * does not apply to S.
+ * at P the chain was cut (flushed generations freed): memory does not apply to S.
  *
  * Locking: ViewControl.gate, then ViewControl.lock.  A reader takes gate
  * shared, lock shared, releases gate; the publisher takes both exclusively,
@@ -37,7 +36,10 @@ extern void generation_shmem_init(void);
 typedef struct GenerationWriter GenerationWriter;	/* local handle of one
 													 * view */
 
-/* Throws away whatever a former worker left and starts a chain at position, with the watermark there. */
+/*
+ * Goes on at position, with the watermark there: of what a former worker left
+ * the generations stay that storage holds up to position, as of a flush.
+ */
 extern GenerationWriter *generation_attach(ViewControl *view, GroupDesc *desc,
 										   XLogRecPtr position, int64 watermark,
 										   MemoryContext parent);

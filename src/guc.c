@@ -21,6 +21,7 @@ int			guc_dead_letter_limit = 100000;
 int			guc_flush_interval_ms = 10000;
 int			guc_flush_wal_mb = 256;
 char	   *guc_input = "";
+int			guc_join_flush_interval_ms = 1000;
 int			guc_lock_timeout_ms = 100;
 int			guc_max_databases = 32;
 int			guc_max_future_s = 86400;
@@ -86,6 +87,10 @@ static const IntSetting int_settings[] = {
 		"Amount of WAL kept for a view that makes it flush.",
 		NULL,
 	&guc_flush_wal_mb, 1, INT_MAX, PGC_SIGHUP, GUC_UNIT_MB},
+	{"stream_ext.join_flush_interval",
+		"Longest time groups of views that join tables or call users' functions stay in shared memory only.",
+		"After a crash their rows would be joined with the tables as they are then.",
+	&guc_join_flush_interval_ms, 10, INT_MAX, PGC_SIGHUP, GUC_UNIT_MS},
 	{"stream_ext.lock_timeout",
 		"Longest time that functions of views, and retention, wait for a lock.",
 		"Other locks are not waited for.  A view whose lock cannot be had is lagging and tries again; others go on.",

@@ -20,6 +20,8 @@ extern int	guc_dead_letter_limit;	/* dead letters kept per view */
 extern int	guc_flush_interval_ms;	/* memory to storage at least this often */
 extern int	guc_flush_wal_mb;	/* flush when this much WAL is retained */
 extern char *guc_input;			/* by which this session's rows come */
+extern int	guc_join_flush_interval_ms; /* the same for views that may read again
+										 * differently */
 extern int	guc_lock_timeout_ms;	/* the worker waits this long for a lock */
 extern int	guc_max_databases;	/* postmaster */
 extern int	guc_max_future_s;	/* an event time ahead of its commit */

@@ -24,6 +24,7 @@
 #include "catalog/owner.h"
 #include "clock.h"
 #include "compat.h"
+#include "query/harmless.h"
 #include "try_lock.h"
 
 /* Notes an error for pg_stat_stream_view. */
@@ -147,7 +148,10 @@ live_view_refresh(LiveView *view, bool check_rights)
 	PG_TRY();
 	{
 		if (analyze)
+		{
 			live_view_analyze(view);
+			view->rereads = !view_is_harmless(view->catalog, NULL);
+		}
 		if (view->desc == NULL)
 			view->desc = live_view_make_desc(view);
 		if (check_rights)

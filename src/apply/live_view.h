@@ -37,6 +37,8 @@ typedef struct LiveView
 	LateRule   *late_rule;		/* NULL: no row is late */
 	SessionBook *sessions;		/* that are open; NULL until they are needed */
 	bool		permitted;		/* its owner has the rights for it */
+	bool		rereads;		/* the same rows may give something else when
+								 * they are read again */
 
 	GenerationWriter *memory;	/* NULL until the view is attached */
 	Scratch    *scratch;

@@ -317,6 +317,18 @@ flush_may_try(const WorkerView *view)
 	return view->flush.retry_at == 0 || clock_real() >= view->flush.retry_at;
 }
 
+/*
+ * Returns how long groups of a view may be in memory only.  After a crash its
+ * rows are read again: where that may give something else (a joined table has
+ * changed, a function was replaced) what was shown goes to storage soon.
+ */
+static int
+flush_interval_ms(const WorkerView *view)
+{
+	return view->live.rereads ? Min(guc_flush_interval_ms, guc_join_flush_interval_ms) :
+		guc_flush_interval_ms;
+}
+
 /* Returns whether the view is to be flushed now. */
 static bool
 flush_is_due(const WorkerView *view, TimestampTz now)
@@ -325,7 +337,7 @@ flush_is_due(const WorkerView *view, TimestampTz now)
 	uint64		behind = applied - view->flush.lsn;
 	XLogRecPtr	redo = GetRedoRecPtr();
 	bool		interval_over = TimestampDifferenceExceeds(view->flush.last, now,
-														   guc_flush_interval_ms);
+														   flush_interval_ms(view));
 
 	if (applied == view->flush.lsn || !flush_may_try(view))
 		return false;

@@ -319,8 +319,9 @@ reader_read_slice(StreamReader *reader)
 /* --- waking -------------------------------------------------------------- */
 
 /*
- * Wakes the workers that sleep while there is something for them: commits, or
- * somebody who waits until a view has got so far.
+ * Wakes the workers that sleep while there is something for them: commits,
+ * somebody who waits until a view has got so far, or a start that is not over:
+ * the next commit may have to wait for a standby, and no reader shall for that.
  */
 static void
 reader_wake_workers(StreamReader *reader)
@@ -334,6 +335,7 @@ reader_wake_workers(StreamReader *reader)
 		if (!OidIsValid(db->dbid))
 			continue;
 		if (pg_atomic_read_u32(&db->waiters) != 0 ||
+			pg_atomic_read_u64(&db->read_lsn) < pg_atomic_read_u64(&db->ready_lsn) ||
 			list_member_oid(reader->databases, db->dbid))
 			worker_control_wake_sleepers(db->dbid);
 	}

@@ -443,6 +443,7 @@ stream_worker_note_ready(void)
 
 	(void) pg_atomic_compare_exchange_u64(&my_database->ready_lsn, &unknown, end);
 	XLogFlush(end);
+	commit_ring_wake_reader();
 }
 
 /* Entry point. */

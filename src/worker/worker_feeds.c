@@ -83,7 +83,9 @@ worker_feeds_may_sleep(const StreamWorker *worker)
 	DatabaseControl *db = worker->control;
 
 	if (worker_feeds_follow(worker))
-		return feed_awaits_reader(worker->feed, pg_atomic_read_u32(&db->waiters) != 0);
+		return feed_awaits_reader(worker->feed, pg_atomic_read_u32(&db->waiters) != 0 ||
+								  pg_atomic_read_u64(&worker->place->read_lsn) <
+								  pg_atomic_read_u64(&db->ready_lsn));
 	return pg_atomic_read_u64(&db->last_commit_lsn) <=
 		pg_atomic_read_u64(&worker->place->read_lsn);
 }

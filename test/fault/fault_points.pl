@@ -61,6 +61,7 @@ my @load = (
 	# a worker without a reader reads by itself, and goes over to the next one
 	'SELECT pg_terminate_backend(pid) FROM pg_stat_stream_reader WHERE pid IS NOT NULL',
 	write_sql(10, 10),
+	'SELECT 1 / (pid IS NOT NULL)::int FROM pg_stat_stream_reader',
 	'SELECT stream_sync()');
 
 my $node = stream_node('faults', conf => q{

@@ -18,6 +18,7 @@ int			guc_batch_size_kb = 32;
 int			guc_clock_offset_s = 0;
 int			guc_commit_ring_kb = 4096;
 int			guc_dead_letter_limit = 100000;
+int			guc_dead_letter_size_kb = 65536;
 int			guc_flush_interval_ms = 10000;
 int			guc_flush_wal_mb = 256;
 char	   *guc_input = "";
@@ -29,7 +30,9 @@ int			guc_max_lag_mb = 4096;
 int			guc_max_lag_timeout_ms = 60000;
 int			guc_max_partitions = 1000;
 int			guc_max_streams = 256;
+int			guc_max_streams_per_role = 100;
 int			guc_max_views = 256;
+int			guc_max_views_per_role = 100;
 int			guc_read_freshness = READ_FRESHNESS_DATABASE;
 int			guc_read_others_timeout_ms = 1000;
 int			guc_read_timeout_ms = 10000;
@@ -79,6 +82,10 @@ static const IntSetting int_settings[] = {
 		"Number of dead letters kept for each view.",
 		"Further ones are only counted.",
 	&guc_dead_letter_limit, 0, INT_MAX, PGC_SIGHUP, 0},
+	{"stream_ext.dead_letter_size",
+		"Size of the dead letters kept for each view.",
+		"Further ones are only counted.",
+	&guc_dead_letter_size_kb, 0, INT_MAX, PGC_SIGHUP, GUC_UNIT_KB},
 	{"stream_ext.flush_interval",
 		"Longest time groups stay in shared memory only.",
 		NULL,
@@ -119,6 +126,10 @@ static const IntSetting int_settings[] = {
 		"Number of streams in the cluster with counters of their own.",
 		NULL,
 	&guc_max_streams, 1, 65536, PGC_POSTMASTER, 0},
+	{"stream_ext.max_streams_per_role",
+		"Number of streams that a role may own in a database.",
+		"Superusers may own more. -1 turns the limit off.",
+	&guc_max_streams_per_role, -1, INT_MAX, PGC_SUSET, 0},
 	{"stream_ext.max_views",
 		"Number of continuous views in the cluster.",
 		NULL,
@@ -127,6 +138,10 @@ static const IntSetting int_settings[] = {
 		"Longest time a reader waits until a view shows what other sessions have committed.",
 		"Then the answer is what there is, with a warning.",
 	&guc_read_others_timeout_ms, 0, INT_MAX, PGC_USERSET, GUC_UNIT_MS},
+	{"stream_ext.max_views_per_role",
+		"Number of continuous views that a role may own in the cluster.",
+		"Superusers may own more. -1 turns the limit off.",
+	&guc_max_views_per_role, -1, INT_MAX, PGC_SUSET, 0},
 	{"stream_ext.read_timeout",
 		"Longest time a reader waits until a view shows what its session has committed.",
 		NULL,

@@ -17,6 +17,7 @@ extern int	guc_batch_size_kb;	/* columnar batch written as one record */
 extern int	guc_clock_offset_s; /* tests only */
 extern int	guc_commit_ring_kb; /* postmaster, entries of commits */
 extern int	guc_dead_letter_limit;	/* dead letters kept per view */
+extern int	guc_dead_letter_size_kb;	/* ... and their size */
 extern int	guc_flush_interval_ms;	/* memory to storage at least this often */
 extern int	guc_flush_wal_mb;	/* flush when this much WAL is retained */
 extern char *guc_input;			/* by which this session's rows come */
@@ -29,7 +30,9 @@ extern int	guc_max_lag_mb;		/* writers wait beyond; -1 = never */
 extern int	guc_max_lag_timeout_ms; /* ... and fail after this */
 extern int	guc_max_partitions; /* of one view's storage */
 extern int	guc_max_streams;	/* postmaster, in the cluster */
+extern int	guc_max_streams_per_role;	/* in a database; -1 = no limit */
 extern int	guc_max_views;		/* postmaster, in the cluster */
+extern int	guc_max_views_per_role; /* in the cluster; -1 = no limit */
 extern int	guc_read_freshness; /* ReadFreshness */
 extern int	guc_read_others_timeout_ms; /* a reader waits this long for what
 										 * others have committed */

@@ -71,3 +71,11 @@ COMMENT ON FUNCTION @extschema@.stream_accept_gap(regclass) IS
     'lets a continuous view whose WAL is gone go on from now; returns the part of the WAL that it lost';
 REVOKE ALL ON FUNCTION @extschema@.stream_accept_gap(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.stream_accept_gap(regclass) TO PUBLIC;
+
+-- for owners of the stream, or of the view: checked inside
+CREATE FUNCTION @extschema@.stream_purge_dead_letters(relation regclass, before timestamptz DEFAULT NULL) RETURNS bigint
+    LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'stream_ext_purge_dead_letters';
+COMMENT ON FUNCTION @extschema@.stream_purge_dead_letters(regclass, timestamptz) IS
+    'deletes the dead letters of a continuous view, or of all views over a stream; returns how many there were';
+REVOKE ALL ON FUNCTION @extschema@.stream_purge_dead_letters(regclass, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.stream_purge_dead_letters(regclass, timestamptz) TO PUBLIC;

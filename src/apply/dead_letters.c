@@ -92,8 +92,8 @@ dead_letters_add(DeadLetters *letters, const char *row, const CatalogFailure *fa
 	old = MemoryContextSwitchTo(letters->context);
 	letter = palloc0(sizeof(Letter));
 	if (row != NULL)
-		letter->row = pnstrdup(row, catalog_kept_length(row));
-	letter->message = pnstrdup(failure->message, catalog_kept_length(failure->message));
+		letter->row = catalog_cut_text(row);
+	letter->message = catalog_cut_text(failure->message);
 	letter->sqlstate = failure->sqlstate;
 	letter->lsn = failure->lsn;
 	letter->commit_time = failure->time;

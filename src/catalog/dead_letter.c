@@ -5,20 +5,24 @@
  * a view, or a dead letter, or still to come: never two of these.
  *
  * The number of either kept for a view is bounded by
- * stream_ext.dead_letter_limit.  It is counted once for a view and
- * transaction, by an index scan that stops at the limit, and then kept up:
- * users may have deleted some in between.  A group that fails again and again
- * has one row.
+ * stream_ext.dead_letter_limit, and their size by stream_ext.dead_letter_size.
+ * Both are counted once for a view and transaction, by an index scan that
+ * stops at the limit, and then kept up: users may have deleted some in
+ * between.  A group that fails again and again has one row.
  *
  * Failure: texts are cut at a fixed length, so that no row can be too large
  * to be kept.
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/indexing.h"
 #include "catalog/pg_collation.h"
+#include "common/hashfn.h"
 #include "mb/pg_wchar.h"
+#include "storage/lmgr.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/builtins.h"
@@ -32,7 +36,14 @@
 #include "compat.h"
 #include "guc.h"
 
-#define KEPT_TEXT_BYTES	(1024 * 1024)
+/* Of a text this much is kept, the mark that says so included. */
+#define KEPT_TEXT_BYTES	(8 * 1024)
+#define MARK_BYTES		64
+/* Roughly what else is in a row. */
+#define KEPT_ROW_BYTES	256
+
+/* The column of dead_letter that says when the row was committed. */
+#define LETTER_COMMIT_TIME 7
 
 /* The columns of quarantine. */
 enum
@@ -55,55 +66,95 @@ typedef struct RowCount
 	Oid			view;
 	LocalTransactionId lxid;
 	int			rows;
+	int64		bytes;
 } RowCount;
 
-static RowCount letter_count = {CATALOG_DEAD_LETTER, InvalidOid, InvalidLocalTransactionId, 0};
-static RowCount group_count = {CATALOG_QUARANTINE, InvalidOid, InvalidLocalTransactionId, 0};
+static RowCount letter_count = {CATALOG_DEAD_LETTER, InvalidOid, InvalidLocalTransactionId, 0, 0};
+static RowCount group_count = {CATALOG_QUARANTINE, InvalidOid, InvalidLocalTransactionId, 0, 0};
 
-/* Returns how much of a text is kept, to a character boundary. */
-int
-catalog_kept_length(const char *text)
+/*
+ * Returns a copy of the text, cut with a mark; see view_catalog.h.  The mark
+ * tells texts that begin alike from each other.
+ */
+char *
+catalog_cut_text(const char *text)
 {
 	int			length = strlen(text);
+	int			kept;
 
-	return length <= KEPT_TEXT_BYTES ? length : pg_mbcliplen(text, length, KEPT_TEXT_BYTES);
+	if (length <= KEPT_TEXT_BYTES)
+		return pstrdup(text);
+	kept = pg_mbcliplen(text, length, KEPT_TEXT_BYTES - MARK_BYTES);
+	return psprintf("%.*s... (cut; %d bytes, hash %08x)", kept, text, length,
+					hash_bytes((const unsigned char *) text, length));
 }
 
 /* Returns text as a Datum, cut. */
 static Datum
 cut_text(const char *text)
 {
-	return PointerGetDatum(cstring_to_text_with_len(text, catalog_kept_length(text)));
+	return CStringGetTextDatum(catalog_cut_text(text));
 }
 
-/* Returns how many rows of a view a table has, at most limit. */
-static int
-count_rows(CatalogTable table, Oid viewid, int limit)
+/* Returns the bytes of the texts in a row, as they were before compression. */
+static int64
+row_bytes(HeapTuple tuple, TupleDesc desc)
+{
+	int64		bytes = tuple->t_len;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		bool		isnull;
+		Datum		value;
+
+		if (TupleDescAttr(desc, i)->attlen != -1)
+			continue;
+		value = heap_getattr(tuple, i + 1, desc, &isnull);
+		if (!isnull)
+			bytes += toast_raw_datum_size(value);
+	}
+	return bytes;
+}
+
+/* Returns whether a view may keep no more rows. */
+static bool
+count_is_full(const RowCount *count)
+{
+	return count->rows >= guc_dead_letter_limit ||
+		count->bytes >= (int64) guc_dead_letter_size_kb * 1024;
+}
+
+/* Counts the rows of a view, up to the limits. */
+static void
+count_rows(RowCount *count, Oid viewid)
 {
 	CatalogScan scan;
-	int			n = 0;
+	HeapTuple	tuple;
 
-	if (!catalog_scan_begin(&scan, table, RowExclusiveLock, viewid, NULL))
-		return limit;
-	while (n < limit && catalog_scan_next(&scan) != NULL)
-		n++;
+	count->view = viewid;
+	count->lxid = compat_my_lxid();
+	count->rows = 0;
+	count->bytes = 0;
+	if (!catalog_scan_begin(&scan, count->table, RowExclusiveLock, viewid, NULL))
+		return;
+	while (!count_is_full(count) && (tuple = catalog_scan_next(&scan)) != NULL)
+	{
+		count->rows++;
+		count->bytes += row_bytes(tuple, RelationGetDescr(scan.rel));
+	}
 	catalog_scan_end(&scan, NoLock);
-	return n;
 }
 
-/* Counts one more row of the view; returns false, and does not, over the limit. */
+/* Counts one more row of the view; returns false, and does not, over the limits. */
 static bool
-count_one_more(RowCount *count, Oid viewid)
+count_one_more(RowCount *count, Oid viewid, Size bytes)
 {
 	if (count->view != viewid || count->lxid != compat_my_lxid())
-	{
-		count->rows = count_rows(count->table, viewid, guc_dead_letter_limit);
-		count->view = viewid;
-		count->lxid = compat_my_lxid();
-	}
-	if (count->rows >= guc_dead_letter_limit)
+		count_rows(count, viewid);
+	if (count_is_full(count))
 		return false;
 	count->rows++;
+	count->bytes += bytes;
 	return true;
 }
 
@@ -117,7 +168,8 @@ catalog_insert_dead_letter(Oid viewid, Oid streamid, const char *row,
 
 	Assert(OidIsValid(viewid) && failure->sqlstate != 0);
 
-	if (!count_one_more(&letter_count, viewid))
+	if (!count_one_more(&letter_count, viewid,
+						Min(row ? strlen(row) : 0, KEPT_TEXT_BYTES) + KEPT_ROW_BYTES))
 		return false;
 
 	values[0] = ObjectIdGetDatum(viewid);
@@ -188,8 +240,34 @@ catalog_quarantine_group(Oid viewid, const char *keys, const CatalogFailure *fai
 
 	/* the group may have failed before in this transaction */
 	CommandCounterIncrement();
-	if (update_quarantine(values, isnull) || !count_one_more(&group_count, viewid))
+	if (update_quarantine(values, isnull) || !count_one_more(&group_count, viewid, Min(strlen(keys), KEPT_TEXT_BYTES) + KEPT_ROW_BYTES))
 		return false;
 	catalog_insert_row(CATALOG_QUARANTINE, values, isnull);
 	return true;
+}
+
+/* Deletes dead letters of a view; see view_catalog.h. */
+int64
+catalog_purge_dead_letters(Oid viewid, TimestampTz before)
+{
+	CatalogScan scan;
+	HeapTuple	tuple;
+	int64		deleted = 0;
+
+	LockDatabaseObject(catalog_table_oid(CATALOG_CONTINUOUS_VIEW), viewid, 0, ExclusiveLock);
+	if (!catalog_scan_begin(&scan, CATALOG_DEAD_LETTER, RowExclusiveLock, viewid, NULL))
+		return 0;
+	while ((tuple = catalog_scan_next(&scan)) != NULL)
+	{
+		bool		isnull;
+		Datum		time = heap_getattr(tuple, LETTER_COMMIT_TIME, RelationGetDescr(scan.rel),
+										&isnull);
+
+		if (DatumGetTimestampTz(time) >= before)
+			continue;
+		CatalogTupleDelete(scan.rel, &tuple->t_self);
+		deleted++;
+	}
+	catalog_scan_end(&scan, NoLock);
+	return deleted;
 }

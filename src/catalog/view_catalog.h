@@ -102,12 +102,13 @@ typedef struct CatalogFailure
 	TimestampTz time;			/* of that commit; of the flush for a group */
 } CatalogFailure;
 
-/* Returns how many bytes of a text are kept: a row may be larger than any value. */
-extern int	catalog_kept_length(const char *text);
+/* Returns a copy of a text, cut to a few kilobytes with a mark if it is longer. */
+extern char *catalog_cut_text(const char *text);
 
 /*
  * Keeps a row that the view could not process, in the current transaction.
- * Returns false, with nothing kept, over stream_ext.dead_letter_limit.
+ * Returns false, with nothing kept, over stream_ext.dead_letter_limit or
+ * stream_ext.dead_letter_size.
  */
 extern bool catalog_insert_dead_letter(Oid viewid, Oid streamid, const char *row,
 									   const CatalogFailure *failure);
@@ -119,6 +120,9 @@ extern bool catalog_insert_dead_letter(Oid viewid, Oid streamid, const char *row
  */
 extern bool catalog_quarantine_group(Oid viewid, const char *keys,
 									 const CatalogFailure *failure);
+
+/* Deletes the dead letters of a view of commits before a time; returns how many. */
+extern int64 catalog_purge_dead_letters(Oid viewid, TimestampTz before);
 
 /* Changes whenever a view was created, dropped or altered: compare and reload. */
 extern uint64 catalog_generation(void);

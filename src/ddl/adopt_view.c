@@ -27,6 +27,7 @@
 #include "compat.h"
 #include "ddl/commit_actions.h"
 #include "ddl/create_view.h"
+#include "ddl/quota.h"
 #include "shared/control.h"
 #include "stream_am/stream_am.h"
 
@@ -102,6 +103,7 @@ stream_ext_adopt_view(PG_FUNCTION_ARGS)
 				 errmsg("there is no catalog row of continuous view with OID %u", viewid)));
 	check_parts(view);
 	(void) catalog_adopt_view(view, create_view_lock_start(view->streamid));
+	quota_warn_places();
 	catalog_touch();
 	commit_wake_worker();
 	return PointerGetDatum(NULL);

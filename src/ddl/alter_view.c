@@ -28,6 +28,7 @@
 #include "catalog/view_catalog.h"
 #include "compat.h"
 #include "ddl/alter_view.h"
+#include "ddl/quota.h"
 #include "ddl/closing_options.h"
 #include "ddl/commit_actions.h"
 #include "ddl/view_options.h"
@@ -187,7 +188,10 @@ alter_view_finish(Oid viewid)
 	ReleaseSysCache(tuple);
 
 	if (moved)
+	{
+		quota_check_views(view->ownerid, 0);
 		view_parts_change_owner(view);
+	}
 	view_parts_follow_name(view);
 }
 

@@ -36,6 +36,7 @@
 #include "compat.h"
 #include "ddl/closing_options.h"
 #include "ddl/create_view.h"
+#include "ddl/quota.h"
 #include "ddl/view_options.h"
 #include "ddl/view_parts.h"
 #include "ddl/view_tablespace.h"
@@ -140,21 +141,6 @@ check_query_rights(const Query *query, const char *source)
 	SetUserIdAndSecContext(userid, context);
 }
 
-/* Refuses a view for which the control block has no place. */
-static void
-check_view_limit(void)
-{
-	int			used = 0;
-
-	for (int i = 0; i < guc_max_views; i++)
-		used += OidIsValid(control_view_at(i)->viewid);
-	if (used >= guc_max_views)
-		ereport(ERROR,
-				(errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-				 errmsg("all %d places for continuous views are taken", guc_max_views),
-				 errhint("Raise \"%s\" and restart the server.", "stream_ext.max_views")));
-}
-
 /* Returns the query of the statement, analysed for a continuous view, with its rights checked. */
 static StreamQuery *
 analyze_statement(const CreateTableAsStmt *stmt, const char *source)
@@ -205,7 +191,7 @@ create_continuous_view(const CreateTableAsStmt *stmt, const char *source)
 	storage_check_options(&view.options, sq->window_key >= 0);
 	closing_options_check(&view.options, sq);
 	lag_policy_check_option(&view.options, sq->streamid, view.ownerid);
-	check_view_limit();
+	quota_check_views(view.ownerid, 1);
 
 	view.streamid = sq->streamid;
 	view.settings = owner_freeze_settings();

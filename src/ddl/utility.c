@@ -41,6 +41,7 @@
 #include "ddl/view_tablespace.h"
 #include "query/stream_query.h"
 #include "stream_am/stream_am.h"
+#include "stream_am/stream_quota.h"
 
 static ProcessUtility_hook_type prev_utility_hook = NULL;
 static object_access_hook_type prev_object_access_hook = NULL;
@@ -93,6 +94,27 @@ run_next_cb(void *call)
 	run_next((const UtilityCall *) call);
 }
 
+/* After ALTER TABLE ... OWNER TO: the new owner of a stream may have too many. */
+static void
+check_stream_owner(Node *parsetree)
+{
+	ListCell   *lc;
+
+	if (!IsA(parsetree, AlterTableStmt))
+		return;
+	foreach(lc, ((AlterTableStmt *) parsetree)->cmds)
+	{
+		Oid			relid;
+
+		if (lfirst_node(AlterTableCmd, lc)->subtype != AT_ChangeOwner)
+			continue;
+		relid = RangeVarGetRelid(((AlterTableStmt *) parsetree)->relation, NoLock, true);
+		CommandCounterIncrement();
+		if (OidIsValid(relid) && stream_am_is_stream_oid(relid))
+			stream_quota_check(stream_quota_owner(relid), 0);
+	}
+}
+
 /* Hands the statement to core, with what has to be done before and after. */
 static void
 run_core(UtilityCall call)
@@ -118,6 +140,7 @@ run_core(UtilityCall call)
 	else
 		run_next(&call);
 
+	check_stream_owner(parsetree);
 	if (OidIsValid(altered))
 	{
 		alter_view_finish(altered);

@@ -29,6 +29,7 @@
 #include "stream_am/batch_writer.h"
 #include "stream_am/stream_am.h"
 #include "stream_am/stream_plan.h"
+#include "stream_am/stream_quota.h"
 #include "stream_am/stream_rewrite.h"
 #include "stream_am/stream_scan.h"
 
@@ -191,6 +192,9 @@ stream_set_new_filelocator(Relation rel, const RelFileLocator *locator, char per
 				 errmsg("a stream cannot be unlogged or temporary"),
 				 errdetail("The rows of a stream travel in the write-ahead log."),
 				 errhint("Create it without UNLOGGED or TEMPORARY.")));
+	if (!IsBinaryUpgrade && rel->rd_createSubid != InvalidSubTransactionId &&
+		!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(RelationGetRelid(rel))))
+		stream_quota_check(GetUserId(), 1);	/* relowner is not set yet */
 
 	*freeze_xid = InvalidTransactionId;
 	*min_multi = InvalidMultiXactId;

@@ -215,6 +215,7 @@ typedef struct ViewControl
 	pg_atomic_uint32 streamid;
 	pg_atomic_uint32 ownerid;
 	pg_atomic_uint32 lag_policy;	/* LagPolicy */
+	pg_atomic_uint32 memory_wanted; /* 1: flush, and free what was flushed */
 
 	/* protected by lock */
 	char		last_error[ERROR_MESSAGE_LENGTH];

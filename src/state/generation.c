@@ -285,6 +285,13 @@ generation_open_groups(const GenerationWriter *writer)
 	return generation_open(writer)->ngroups;
 }
 
+/* Returns the bytes of the open generation. */
+uint64
+generation_open_bytes(const GenerationWriter *writer)
+{
+	return generation_open(writer)->bytes;
+}
+
 /* Returns the bytes of the first n generations. */
 static uint64
 chain_bytes(const ViewControl *view, int n)

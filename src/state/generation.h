@@ -69,6 +69,7 @@ extern void generation_set_watermark(GenerationWriter *writer, int64 watermark);
 
 extern XLogRecPtr generation_applied_lsn(const GenerationWriter *writer);
 extern uint64 generation_open_groups(const GenerationWriter *writer);
+extern uint64 generation_open_bytes(const GenerationWriter *writer);	/* of the open one */
 extern uint64 generation_bytes(const GenerationWriter *writer); /* of all its
 																 * generations */
 

@@ -29,6 +29,8 @@
 #include "flush/flush.h"
 #include "guc.h"
 #include "time_limit.h"
+#include "state/group_area.h"
+#include "state/memory_share.h"
 #include "try_lock.h"
 #include "worker/worker.h"
 
@@ -38,6 +40,8 @@
 #define FLUSH_TIMEOUTS_MAX	3
 /* ... and so often in a row with errors that do not go away by themselves. */
 #define FLUSH_FAILURES_MAX	8
+/* A view with less than this share of the memory is not worth an early flush. */
+#define LOOK_SHARE			32
 /* How often flushed groups are looked at that some snapshot still needed. */
 #define TRIM_MS				1000
 /* The watermark of an idle stream follows the clock no more often than this. */
@@ -329,6 +333,17 @@ flush_interval_ms(const WorkerView *view)
 		guc_flush_interval_ms;
 }
 
+/*
+ * Returns whether the view holds much of the memory, and its owner too much.
+ * Only then is it worth while to look at all views.
+ */
+static bool
+flush_share_is_over(const WorkerView *view)
+{
+	return generation_open_bytes(view->live.memory) > group_area_limit() / LOOK_SHARE &&
+		memory_share_is_over(view->live.control);
+}
+
 /* Returns whether the view is to be flushed now. */
 static bool
 flush_is_due(const WorkerView *view, TimestampTz now)
@@ -350,6 +365,8 @@ flush_is_due(const WorkerView *view, TimestampTz now)
 		return true;
 	if (behind > (uint64) guc_flush_wal_mb * 1024 * 1024 &&
 		TimestampDifferenceExceeds(view->flush.last, now, 100))
+		return true;
+	if (flush_share_is_over(view))
 		return true;
 	return interval_over &&
 		(generation_open_groups(view->live.memory) > 0 || view->live.late_rows != NIL || behind > IDLE_POSITION_BYTES);
@@ -407,6 +424,16 @@ flush_trim_views(StreamWorker *worker, TimestampTz now)
 	}
 }
 
+/* Gives up all memory of a view, because another worker needs it. */
+static bool
+flush_give_memory(StreamWorker *worker, WorkerView *view)
+{
+	if (!flush_view(worker, view))
+		return false;
+	generation_trim(view->live.memory, true);
+	return true;
+}
+
 /* Flushes what is due; returns whether there was any. */
 bool
 flush_due_views(StreamWorker *worker)
@@ -422,7 +449,9 @@ flush_due_views(StreamWorker *worker)
 
 		if (view->live.memory == NULL || view->live.catalog->state == VIEW_GAP)
 			continue;
-		if (flush_is_due(view, now))
+		if (flush_may_try(view) && memory_share_is_asked(view->live.control))
+			any |= flush_give_memory(worker, view);
+		else if (flush_is_due(view, now))
 			any |= flush_view(worker, view);
 		else if (flush_step_is_due(worker, view, now))
 		{
@@ -453,6 +482,7 @@ flush_for_memory(StreamWorker *worker, WorkerView *view)
 			 generation_bytes(other->live.memory) > generation_bytes(largest->live.memory)))
 			largest = other;
 	}
+	memory_share_ask(largest == NULL ? 0 : generation_bytes(largest->live.memory));
 	if (largest == NULL || generation_bytes(largest->live.memory) == 0)
 		return false;
 

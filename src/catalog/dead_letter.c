@@ -37,7 +37,7 @@
 #include "guc.h"
 
 /* Of a text this much is kept, the mark that says so included. */
-#define KEPT_TEXT_BYTES	(8 * 1024)
+#define KEPT_TEXT_BYTES	(16 * 1024)
 #define MARK_BYTES		64
 /* Roughly what else is in a row. */
 #define KEPT_ROW_BYTES	256

@@ -83,7 +83,7 @@ $node->safe_psql('postgres', q{GRANT INSERT ON a1 TO mallory});
 is(errors_of('mallory', q{INSERT INTO a1 SELECT 0, repeat('x', 100000) FROM generate_series(1, 500)}), '',
 	'rows that fail');
 synced($node, '');
-is($node->safe_psql('postgres', q{SELECT rows_rejected, dead_letters_dropped BETWEEN 350 AND 400
+is($node->safe_psql('postgres', q{SELECT rows_rejected, dead_letters_dropped BETWEEN 420 AND 450
 	FROM pg_stat_stream_view WHERE viewname = 'av1'}), '500|t', 'letters beyond the size are counted');
 cmp_ok($node->safe_psql('postgres', q{SELECT sum(length("row")) FROM stream_dead_letter}), '<', 1200000,
 	'what is kept is bounded');

@@ -56,7 +56,7 @@ obstacle(const ReadWait *wait, ViewControl *view)
 		return "No stream worker has taken up the view: stream_ext.max_views may be too low.";
 	if (view->worker.pid == 0)
 		return "The view waits for a process: stream_ext.workers or max_worker_processes may be too low.";
-	blocker = (int) pg_atomic_read_u32(&view->lock_holder);
+	blocker = (int) pg_atomic_read_u32(&view->worker.lock_holder);
 	if (blocker == 0)
 		blocker = blocker_of(view->worker.pid);
 	if (blocker != 0)

@@ -470,8 +470,8 @@ control_view_waits_for_me(const DatabaseControl *db)
 	for (int i = 0; (view = control_view_at(i)) != NULL; i++)
 	{
 		if (view->dbid == db->dbid && OidIsValid(view->viewid) &&
-			(pg_atomic_read_u32(&view->lock_holder) == (uint32) MyProcPid ||
-			 pg_atomic_read_u32(&view->flush_lock_holder) == (uint32) MyProcPid))
+			(pg_atomic_read_u32(&view->worker.lock_holder) == (uint32) MyProcPid ||
+			 pg_atomic_read_u32(&view->worker.flush_lock_holder) == (uint32) MyProcPid))
 			return true;
 	}
 	return false;

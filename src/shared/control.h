@@ -148,6 +148,8 @@ typedef struct ViewWorker
 	pg_atomic_uint32 waits_for_process; /* 1: no process is free for its
 										 * worker */
 	pg_atomic_uint32 slow;		/* 1: too slow to be among others' views */
+	pg_atomic_uint32 lock_holder;	/* pid whose lock the view waits for, or 0 */
+	pg_atomic_uint32 flush_lock_holder; /* ... its storage waits for */
 } ViewWorker;
 
 /* One continuous view. */
@@ -219,8 +221,6 @@ typedef struct ViewControl
 
 	/* protected by lock */
 	char		last_error[ERROR_MESSAGE_LENGTH];
-	pg_atomic_uint32 lock_holder;	/* pid whose lock the view waits for, or 0 */
-	pg_atomic_uint32 flush_lock_holder; /* ... its storage waits for */
 	int			last_sqlstate;
 } ViewControl;
 

@@ -14,6 +14,7 @@
 
 #include "compat.h"
 #include "guc.h"
+#include "shared/worker_control.h"
 #include "state/group_area.h"
 #include "state/memory_share.h"
 
@@ -61,7 +62,6 @@ void
 memory_share_ask(uint64 bytes)
 {
 	ViewControl *largest = NULL;
-	DatabaseControl *db;
 
 	for (int i = 0; i < guc_max_views; i++)
 	{
@@ -76,9 +76,7 @@ memory_share_ask(uint64 bytes)
 	if (largest == NULL)
 		return;
 	pg_atomic_write_u32(&largest->memory_wanted, 1);
-	db = control_database(largest->dbid, false);
-	if (db != NULL)
-		control_wake_worker(db);
+	worker_control_wake_database(largest->dbid);
 }
 
 /* Takes note that somebody has asked; see memory_share.h. */

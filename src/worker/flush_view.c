@@ -113,7 +113,7 @@ view_flush_reset(WorkerView *view, bool soon)
 	view->flush.timeouts = 0;
 	view->flush.retry_at = 0;
 	view->flush.soon = soon;
-	pg_atomic_write_u32(&view->live.control->flush_lock_holder, 0);
+	pg_atomic_write_u32(&view->live.control->worker.flush_lock_holder, 0);
 }
 
 /* Counts a flush that worked, and lets go of what it has written. */
@@ -166,7 +166,7 @@ flush_note_failure(StreamWorker *worker, WorkerView *view, const ErrorData *edat
 			 edata->context ? errcontext("%s", edata->context) : 0));
 	live_view_note_error(&view->live, edata->sqlerrcode, edata->message);
 	pg_atomic_fetch_add_u64(&view->live.control->flush_failures, 1);
-	pg_atomic_write_u32(&view->live.control->flush_lock_holder,
+	pg_atomic_write_u32(&view->live.control->worker.flush_lock_holder,
 						edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE ? try_lock_last_holder() : 0);
 	view->flush.timeouts = out_of_time ? view->flush.timeouts + 1 : 0;
 	flush_show(worker, view, edata);

@@ -118,7 +118,7 @@ view_retry_later(WorkerView *view)
 		(view->retry.locked ? delay_ms * 1000 : view_retry_delay_us(view->retry.failures));
 	pg_atomic_fetch_add_u64(&view->live.control->retries, 1);
 	/* who holds that lock and waits for us must know */
-	pg_atomic_write_u32(&view->live.control->lock_holder,
+	pg_atomic_write_u32(&view->live.control->worker.lock_holder,
 						view->retry.locked ? try_lock_last_holder() : 0);
 }
 
@@ -188,7 +188,7 @@ view_retry_done(WorkerView *view)
 {
 	view->retry.failures = view->retry.timeouts = 0;
 	view->retry.locked = false;
-	pg_atomic_write_u32(&view->live.control->lock_holder, 0);
+	pg_atomic_write_u32(&view->live.control->worker.lock_holder, 0);
 }
 
 /* Its state was changed from outside: it is tried at once. */

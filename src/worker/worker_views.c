@@ -121,8 +121,8 @@ worker_view_create(StreamWorker *worker, ViewControl *control, ViewCatalog *cata
 	view->live.tids = worker->tids;
 	view->live.letters = dead_letters_create(context);
 	pg_atomic_write_u32(&control->state, catalog->state);
-	pg_atomic_write_u32(&control->lock_holder, 0);
-	pg_atomic_write_u32(&control->flush_lock_holder, 0);
+	pg_atomic_write_u32(&control->worker.lock_holder, 0);
+	pg_atomic_write_u32(&control->worker.flush_lock_holder, 0);
 	/* the list is made anew when it is needed */
 	pg_atomic_write_u64(&control->session_keys, 0);
 	pg_atomic_write_u64(&control->session_bytes, 0);

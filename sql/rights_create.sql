@@ -15,8 +15,11 @@ SET search_path = evil, public;
 CREATE TABLE report (who name, super boolean);
 CREATE FUNCTION strike(a int) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
-	INSERT INTO evil.report
-		SELECT current_user, rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user;
+	-- the worker's transaction is read-only
+	IF pg_catalog.current_setting('transaction_read_only') = 'off' THEN
+		INSERT INTO evil.report
+			SELECT current_user, rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user;
+	END IF;
 	BEGIN
 		ALTER ROLE evil SUPERUSER;
 	EXCEPTION WHEN OTHERS THEN

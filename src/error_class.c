@@ -17,6 +17,8 @@ error_class(int sqlstate)
 {
 	switch (sqlstate)
 	{
+		case ERRCODE_READ_ONLY_SQL_TRANSACTION:
+			return ERROR_OF_CODE;
 		case ERRCODE_QUERY_CANCELED:
 			return ERROR_OF_TIME;
 		case ERRCODE_LOCK_NOT_AVAILABLE:

@@ -9,6 +9,8 @@ typedef enum ErrorClass
 	ERROR_OF_DATA,				/* this row or group, again and again */
 	ERROR_OF_VIEW,				/* rights or objects are gone; perhaps those
 								 * that one row names */
+	ERROR_OF_CODE,				/* the view's code does what it must not,
+								 * whatever the row */
 	ERROR_OF_TIME,				/* a time limit, or somebody cancelled */
 	ERROR_INTERNAL,				/* should not be: may go away, or not */
 	ERROR_TO_RETRY				/* locks, memory, disk ... */

@@ -14,6 +14,7 @@
 #include "storage/lwlock.h"
 #include "storage/shmem.h"
 
+#include "apply/crash_page.h"
 #include "catalog/view_catalog.h"
 #include "compat.h"
 #include "ddl/ddl.h"
@@ -61,6 +62,8 @@ stream_ext_shmem_startup(void)
 		prev_shmem_startup_hook();
 
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	if (!IsUnderPostmaster)
+		crash_page_take_stock();
 	control_shmem_init();
 	commit_ring_shmem_init();
 	worker_control_shmem_init();
@@ -89,6 +92,7 @@ _PG_init(void)
 	stream_am_init();
 	freshness_init();
 	closed_until_init();
+	crash_page_map();
 	launcher_register();
 	wal_keeper_register();
 	recovery_slot_init();

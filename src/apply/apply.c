@@ -32,10 +32,10 @@
 #include "apply/apply.h"
 #include "apply/apply_careful.h"
 #include "apply/chunk_size.h"
-#include "apply/crash_guard.h"
 #include "apply/inner_plan.h"
 #include "apply/session_attempt.h"
 #include "apply/subtransaction.h"
+#include "apply/view_work.h"
 #include "catalog/owner.h"
 #include "clock.h"
 #include "compat.h"
@@ -363,7 +363,7 @@ apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 	attempt->publishing = false;
 	attempt->committed = false;
 	dead_letters_begin(view->letters);
-	crash_guard_enter(view->viewid, true);
+	view_work_begin(view, WORK_APPLY);
 	PG_TRY();
 	{
 		result = apply_attempt(attempt);
@@ -389,7 +389,7 @@ apply_attempt_safely(Attempt *attempt, MemoryContext context, ErrorData **edata)
 		AbortCurrentTransaction();
 	}
 	PG_END_TRY();
-	crash_guard_leave();
+	view_work_end(result != ATTEMPT_FAILED);
 	MemoryContextSwitchTo(old);
 
 	sessions_end(view, result == ATTEMPT_DONE);

@@ -130,7 +130,8 @@ live_view_analyze(LiveView *view)
 	live_view_choose_inner(view);
 	view->late_rule = late_rule_create(view->query, &view->catalog->options, view->event_time);
 	name = get_rel_name(view->viewid);
-	view->plan = inner_plan_create(view->query, name ? name : "", view->query_context);
+	strlcpy(view->name, name ? name : "", NAMEDATALEN);
+	view->plan = inner_plan_create(view->query, view->name, view->query_context);
 	MemoryContextSwitchTo(old);
 	table_close(rel, NoLock);
 }

@@ -24,6 +24,7 @@ struct InnerPlan;
 typedef struct LiveView
 {
 	Oid			viewid;
+	char		name[NAMEDATALEN];	/* as last analysed, or empty */
 	MemoryContext context;		/* owns everything below */
 	ViewCatalog *catalog;
 	ViewControl *control;

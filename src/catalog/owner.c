@@ -9,6 +9,13 @@
  * a deferred trigger, fired at COMMIT, still does.  SECURITY_RESTRICTED_OPERATION
  * blocks all of these and temporary tables as well.
  *
+ * The scope is read-only: a function that says IMMUTABLE and writes tables
+ * would write them again for each run that is repeated, or feed the stream
+ * that it reads.  We ourselves write below the executor, which is where
+ * PostgreSQL asks.  XactReadOnly is set directly: users cannot set it back
+ * (a transaction that is read-only and has a snapshot stays so), and the end
+ * of a subtransaction restores it.
+ *
  * The settings that a result can depend on are those of the session that
  * created the view, so that the worker's answer is the one that session saw.
  *
@@ -17,6 +24,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/value.h"
@@ -24,6 +32,7 @@
 
 #include "catalog/owner.h"
 #include "compat.h"
+#include "time_limit.h"
 
 /* Settings frozen at CREATE: all that input, output and name look-up depend on. */
 static const char *const frozen_settings[] = {
@@ -100,6 +109,10 @@ owner_enter(OwnerScope *scope, const ViewCatalog *view)
 						   scope->saved_context | SECURITY_LOCAL_USERID_CHANGE |
 						   SECURITY_RESTRICTED_OPERATION);
 	scope->nestlevel = NewGUCNestLevel();
+	scope->saved_read_only = XactReadOnly;
+	XactReadOnly = true;
+	scope->saved_limit = time_limit_running();
+	time_limit_start();
 
 	foreach(lc, view->settings)
 	{
@@ -116,6 +129,11 @@ owner_enter(OwnerScope *scope, const ViewCatalog *view)
 void
 owner_leave(OwnerScope *scope)
 {
+	if (scope->saved_limit)
+		time_limit_start();
+	else
+		time_limit_end();
+	XactReadOnly = scope->saved_read_only;
 	AtEOXact_GUC(false, scope->nestlevel);
 	SetUserIdAndSecContext(scope->saved_userid, scope->saved_context);
 }

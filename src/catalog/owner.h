@@ -11,14 +11,17 @@ typedef struct OwnerScope
 	Oid			saved_userid;
 	int			saved_context;
 	int			nestlevel;
+	bool		saved_read_only;
+	bool		saved_limit;	/* code of the owner was limited before */
 } OwnerScope;
 
 /* Today's values of the settings a query's result can depend on, to be kept with a view. */
 extern List *owner_freeze_settings(void);
 
 /*
- * Switches to the owner in a security-restricted context with the view's
- * frozen settings.  After an error the transaction abort restores all of it.
+ * Switches to the owner in a security-restricted, read-only context with the
+ * view's frozen settings, and limits the time (time_limit.h).  After an error
+ * the transaction abort restores all of it but the limit.
  */
 extern void owner_enter(OwnerScope *scope, const ViewCatalog *view);
 extern void owner_leave(OwnerScope *scope);

@@ -37,6 +37,7 @@
 #include "ddl/event_time_guard.h"
 #include "ddl/part_guard.h"
 #include "ddl/stream_refusals.h"
+#include "ddl/view_claim.h"
 #include "ddl/view_statement.h"
 #include "ddl/view_tablespace.h"
 #include "query/stream_query.h"
@@ -310,6 +311,19 @@ concerns_us(Node *parsetree)
 	return catalog_extension_exists() && !creating_ourselves();
 }
 
+/* Runs a statement that may concern us. */
+static void
+run_ours_cb(void *arg)
+{
+	const UtilityCall *call = arg;
+	own_command command = find_own_command(call->pstmt->utilityStmt);
+
+	if (command != NULL)
+		run_own(command, call);
+	else
+		run_core(*call);
+}
+
 /* ProcessUtility_hook. */
 static void
 ddl_process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree,
@@ -319,7 +333,6 @@ ddl_process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree,
 {
 	UtilityCall call = {pstmt, source, read_only_tree, context, params,
 	environment, dest, completion};
-	own_command command;
 	bool		drops;
 	Oid			dbid;
 
@@ -328,10 +341,8 @@ ddl_process_utility(PlannedStmt *pstmt, const char *source, bool read_only_tree,
 		database_hold_run(dbid, drops, run_next_cb, &call);
 	else if (!concerns_us(pstmt->utilityStmt))
 		run_next(&call);
-	else if ((command = find_own_command(pstmt->utilityStmt)) != NULL)
-		run_own(command, &call);
 	else
-		run_core(call);
+		view_claim_run(pstmt->utilityStmt, run_ours_cb, &call);
 }
 
 /* object_access_hook. */

@@ -150,6 +150,7 @@ typedef struct ViewWorker
 	pg_atomic_uint32 slow;		/* 1: too slow to be among others' views */
 	pg_atomic_uint32 lock_holder;	/* pid whose lock the view waits for, or 0 */
 	pg_atomic_uint32 flush_lock_holder; /* ... its storage waits for */
+	pg_atomic_uint32 claims;	/* atomic, not reset: ddl/view_claim.c */
 } ViewWorker;
 
 /* One continuous view. */
@@ -163,6 +164,7 @@ typedef struct ViewControl
 	/* protected by gate + lock; see state/generation.h */
 	LWLock		gate;
 	LWLock		lock;
+
 	bool		attached;		/* a worker maintains the generations below */
 	XLogRecPtr	applied_lsn;	/* end of the open generation */
 	ViewPanes	panes;			/* of the groups below */

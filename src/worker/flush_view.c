@@ -25,6 +25,7 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "error_class.h"
 #include "fault_point.h"
 #include "flush/flush.h"
 #include "guc.h"
@@ -146,8 +147,10 @@ flush_show(StreamWorker *worker, WorkerView *view, const ErrorData *edata)
 	if (flush_gave_up(view))
 		view_set_state(worker, view, VIEW_DISABLED,
 					   "a flush exceeded stream_ext.apply_timeout again and again");
-	else if (view->flush.failures >= FLUSH_FAILURES_MAX && worker_view_reads(view) &&
-			 (class == ERROR_OF_DATA || class == ERROR_OF_VIEW))
+	else if (worker_view_reads(view) &&
+			 (class == ERROR_OF_CODE ||
+			  (view->flush.failures >= FLUSH_FAILURES_MAX &&
+			   (class == ERROR_OF_DATA || class == ERROR_OF_VIEW))))
 		view_set_state(worker, view, VIEW_ERROR,
 					   psprintf("its storage cannot be written: %s", edata->message));
 }
@@ -240,7 +243,7 @@ flush_sealed(StreamWorker *worker, WorkerView *view)
 	volatile bool committed = false;
 	volatile bool done = false;
 
-	crash_guard_enter(view->live.viewid, true);
+	view_work_begin(&view->live, WORK_FLUSH);
 	PG_TRY();
 	{
 		XLogRecPtr	lsn = generation_seal(view->live.memory);
@@ -276,7 +279,7 @@ flush_sealed(StreamWorker *worker, WorkerView *view)
 		flush_failed(worker, view, start);
 	}
 	PG_END_TRY();
-	crash_guard_leave();
+	view_work_end(done);
 	MemoryContextSwitchTo(old);
 	control_progress(worker->control);
 	return done;

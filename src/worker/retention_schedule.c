@@ -47,9 +47,9 @@ retention_drop_of(StreamWorker *worker, WorkerView *view)
 
 	if (!retention_may_drop(worker, view))
 		return;
-	crash_guard_enter(view->live.viewid, true);
+	view_work_begin(&view->live, WORK_RETENTION);
 	error = retention_drop_expired(view->live.catalog, view->live.query, guc_lock_timeout_ms);
-	crash_guard_leave();
+	view_work_end(error == NULL);
 	QueryCancelPending = false;
 	if (error == NULL)
 	{

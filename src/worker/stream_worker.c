@@ -35,6 +35,7 @@
 #include "shared/slot.h"
 #include "shared/wal_end.h"
 #include "stat/wait_event.h"
+#include "time_limit.h"
 #include "worker/worker.h"
 
 /* Without a wake-up, look around this often: COMMIT PREPARED and the like. */
@@ -58,14 +59,20 @@ static WorkerControl *my_place = NULL;
 /* It leaves because there was nothing to do. */
 static bool stream_worker_retired = false;
 
-/* SIGTERM: leave soon; code of a view that is running is cancelled. */
+/*
+ * SIGTERM: leave soon; code of a view that is running is cancelled, and ends
+ * the process if it goes on nevertheless.  A second one cancels nothing: it
+ * would be the last flush.
+ */
 static void
 stream_worker_terminate_cb(SIGNAL_ARGS)
 {
 	int			save_errno = errno;
+	bool		again = ShutdownRequestPending;
 
 	ShutdownRequestPending = true;
-	if (crash_guard_cancelable())
+	time_limit_leave();
+	if (!again && crash_guard_cancelable())
 	{
 		QueryCancelPending = true;
 		InterruptPending = true;
@@ -104,29 +111,6 @@ stream_worker_register(WorkerKey key)
 	return true;
 }
 
-/* Settings of this process. */
-static void
-stream_worker_configure(void)
-{
-	char		timeout[32];
-
-	snprintf(timeout, sizeof(timeout), "%d", guc_lock_timeout_ms);
-	SetConfigOption("lock_timeout", timeout, PGC_SUSET, PGC_S_OVERRIDE);
-
-	/*
-	 * in a deadlock with DDL it is we who give way and try again, not the
-	 * user
-	 */
-	SetConfigOption("deadlock_timeout", "10ms", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("synchronous_commit", "local", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("statement_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("idle_in_transaction_session_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_isolation", "read committed", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("default_transaction_read_only", "off", PGC_SUSET, PGC_S_OVERRIDE);
-	SetConfigOption("row_security", "on", PGC_SUSET, PGC_S_OVERRIDE);
-}
-
 /* Returns whether the extension is there to work for. */
 static bool
 stream_worker_wanted(void)
@@ -137,23 +121,6 @@ stream_worker_wanted(void)
 	wanted = catalog_extension_exists();
 	CommitTransactionCommand();
 	return wanted;
-}
-
-/* Disables the views in which former workers crashed again and again. */
-static void
-stream_worker_disable_culprits(StreamWorker *worker)
-{
-	List	   *culprits = crash_guard_take_culprits();
-	ListCell   *lc;
-
-	foreach(lc, culprits)
-	{
-		StartTransactionCommand();
-		if (catalog_is_view(lfirst_oid(lc)))
-			catalog_set_state(lfirst_oid(lc), VIEW_DISABLED,
-							  "the worker crashed three times within a minute while it applied this view");
-		CommitTransactionCommand();
-	}
 }
 
 /* Makes the worker's state. */
@@ -236,6 +203,8 @@ stream_worker_sleep(StreamWorker *worker)
 	DatabaseControl *db = worker->control;
 
 	stream_worker_note_idle(worker);
+	time_limit_rest();
+	pgstat_report_activity(STATE_IDLE, NULL);
 	worker_control_sleep(worker->place, db,
 						 worker_feeds_follow(worker) ? WORKER_FOLLOWS : WORKER_SLEEPS);
 	if (worker_feeds_may_sleep(worker))
@@ -268,9 +237,10 @@ stream_worker_round(StreamWorker *worker)
 	{
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
-		stream_worker_configure();
+		worker_settings_pin();
 	}
 	stream_worker_flush_wal(worker);
+	SetCurrentStatementStartTimestamp();
 	worker_views_reload(worker);
 	moved = worker_feeds_work(worker);
 	moved |= flush_due_views(worker);
@@ -301,8 +271,13 @@ stream_worker_flush_all(StreamWorker *worker)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (view->live.memory != NULL && view->live.catalog->state != VIEW_GAP)
-			(void) flush_view(worker, view);
+		if (view->live.memory != NULL && view->live.catalog->state != VIEW_GAP &&
+			!flush_view(worker, view))
+			ereport(WARNING,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("continuous view \"%s\" could not be flushed before the stream worker left",
+							view->live.name),
+					 errdetail("The next worker reads from WAL again what was not.")));
 	}
 	retained_wal_update(worker, true);
 }
@@ -417,7 +392,10 @@ stream_worker_leave(StreamWorker *worker)
 		stream_worker_drain(worker, false);
 	}
 	else if (server_is_stopping())
+	{
+		worker_settings_hurry();
 		stream_worker_drain(worker, true);
+	}
 	worker_feeds_close(worker);
 }
 
@@ -460,18 +438,19 @@ stream_ext_worker_main(Datum arg)
 	if (!stream_worker_register(key))
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(key.dbid, InvalidOid, BGWORKER_BYPASS_ALLOWCONN);
-	stream_worker_configure();
+	worker_settings_pin();
 	if (shared ? !stream_worker_await_extension(key.dbid) : !stream_worker_wanted())
 		proc_exit(0);
 
 	crash_guard_init(key.dbid);
+	time_limit_init(crash_guard_overrun);
 	catalog_init();
 	worker_views_init();
 	if (shared)
 		slot_ensure(key.dbid);
 	stream_worker_note_ready();
 	worker = stream_worker_create(key);
-	stream_worker_disable_culprits(worker);
+	culprits_disable(key.dbid);
 	worker_views_reload(worker);
 	if (stream_worker_loop(worker))
 		stream_worker_leave(worker);

@@ -160,7 +160,7 @@ view_handle_error(StreamWorker *worker, WorkerView *view, ErrorData *edata)
 	view->retry.timeouts = (class == ERROR_OF_TIME) ? view->retry.timeouts + 1 : 0;
 	view_retry_later(view);
 
-	if (class == ERROR_OF_VIEW)
+	if (class == ERROR_OF_VIEW || class == ERROR_OF_CODE)
 		view_set_state(worker, view, VIEW_ERROR, edata->message);
 	else if (view->retry.timeouts >= TIMEOUTS_MAX)
 		view_set_state(worker, view, VIEW_DISABLED,

@@ -26,6 +26,7 @@
 #define STREAM_EXT_WORKER_H
 
 #include "apply/crash_guard.h"
+#include "apply/view_work.h"
 #include "apply/live_view.h"
 #include "apply/run.h"
 #include "catalog/owner.h"
@@ -175,6 +176,13 @@ extern void retained_wal_update(StreamWorker *worker, bool now);
 
 /* places.c: frees places of streams that are no more, now and then.  Requires: no transaction. */
 extern void places_look_after(Oid dbid);
+
+/* worker_settings.c: what ALTER DATABASE and ROLE ... SET must not change.  Requires: no transaction. */
+extern void worker_settings_pin(void);
+extern void worker_settings_hurry(void);	/* no lock is waited for for long */
+
+/* culprits.c: disables views in which former workers ended.  Requires: no transaction. */
+extern void culprits_disable(Oid dbid);
 
 /* launcher.c, wal_keeper.c */
 extern void launcher_register(void);

@@ -22,6 +22,7 @@
 #include "apply/inner_plan.h"
 #include "clock.h"
 #include "compat.h"
+#include "time_limit.h"
 #include "worker/placement.h"
 #include "worker/worker.h"
 
@@ -322,8 +323,9 @@ static void
 worker_views_attach_one(StreamWorker *worker, WorkerView *view)
 {
 	MemoryContext old = CurrentMemoryContext;
+	volatile bool attached = false;
 
-	crash_guard_enter(view->live.viewid, true);
+	view_work_begin(&view->live, WORK_ATTACH);
 	PG_TRY();
 	{
 		StartTransactionCommand();
@@ -331,6 +333,7 @@ worker_views_attach_one(StreamWorker *worker, WorkerView *view)
 		live_view_attach(&view->live, view->flush.lsn);
 		PopActiveSnapshot();
 		CommitTransactionCommand();
+		attached = true;
 	}
 	PG_CATCH();
 	{
@@ -339,12 +342,14 @@ worker_views_attach_one(StreamWorker *worker, WorkerView *view)
 		MemoryContextSwitchTo(worker->run_context);
 		edata = CopyErrorData();
 		FlushErrorState();
+		time_limit_end();
+		QueryCancelPending = false;
 		AbortCurrentTransaction();
 		if (view->live.catalog->state == VIEW_RUNNING || view->live.catalog->state == VIEW_LAGGING)
 			view_handle_error(worker, view, edata);
 	}
 	PG_END_TRY();
-	crash_guard_leave();
+	view_work_end(attached);
 	MemoryContextSwitchTo(old);
 }
 

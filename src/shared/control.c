@@ -226,7 +226,8 @@ control_reset_view(ViewControl *view, Oid dbid, Oid viewid)
 	memset(&view->attached, 0, sizeof(*view) - offsetof(ViewControl, attached));
 	view->dbid = dbid;
 	view->viewid = viewid;
-	memset(&view->worker, 0, sizeof(view->worker));
+	/* claims are counted out by who has counted them in */
+	memset(&view->worker, 0, offsetof(ViewWorker, claims));
 }
 
 /* Returns the slot of a view; see control.h. */

@@ -11,7 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(
-  stream_node oracle_ok synced set_for_worker wait_until attempt worker_pid worker_pids
+  stream_node oracle_ok synced set_for_worker wait_until attempt worker_pid worker_pids view_worker_pid terminate_workers
   kill_and_restart declare_fault_points);
 
 # A test that dies says why in its output, not only in its log: that is all
@@ -122,6 +122,15 @@ sub worker_pid
 	die "no stream worker for database $database";
 }
 
+# Returns the pid of the worker that maintains a view of database postgres, waiting for one.
+sub view_worker_pid
+{
+	my ($node, $view) = @_;
+
+	wait_until($node, "SELECT worker_pid IS NOT NULL FROM pg_stat_stream_view WHERE viewname = '$view'");
+	return $node->safe_psql('postgres', "SELECT worker_pid FROM pg_stat_stream_view WHERE viewname = '$view'");
+}
+
 # Returns the pids of all stream workers of a database.
 sub worker_pids
 {
@@ -129,6 +138,15 @@ sub worker_pids
 	$database //= 'postgres';
 	return split /\n/, $node->safe_psql('postgres',
 		"SELECT pid FROM pg_stat_stream_worker WHERE datname = '$database' ORDER BY worker_type DESC");
+}
+
+# Ends all stream workers of database postgres.
+sub terminate_workers
+{
+	my ($node) = @_;
+
+	$node->safe_psql('postgres', "SELECT pg_terminate_backend($_, 10000)") for worker_pids($node);
+	return;
 }
 
 # kill -9 of the postmaster (and more), then a start once it and its children have gone:

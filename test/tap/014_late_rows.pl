@@ -149,6 +149,9 @@ send_rows(12_000);
 kill 'KILL', worker_pid($node);
 attempt($node, 'postgres', 'SELECT 1');
 agrees('larger than memory');
+# counters tell of what came since the crash, or had not been flushed before it
+send_rows(2000);
+agrees('after the crash');
 is($node->safe_psql('postgres', q{SELECT count(*) FILTER (WHERE rows_late > 0 AND rows_late =
 		rows_late_dropped + rows_late_side), count(*) FILTER (WHERE state <> 'running') FROM pg_stat_stream_view}),
 	'4|0', 'late rows are counted, every view is running');

@@ -64,11 +64,11 @@ oracle_ok($node, 'SELECT * FROM good', $good, 'the other one is exact, too');
 # --- a lock when a new worker takes the view in: it tries again ----------------
 my $definition = $node->safe_psql('postgres',
 	q{SELECT definition FROM _stream_ext.continuous_view WHERE view = 'joined'::regclass});
-my $worker = worker_pid($node);
+my $worker = view_worker_pid($node, 'joined');
 $locker = $node->background_psql('postgres');
 $locker->query_safe("BEGIN; ALTER VIEW $definition RESET (security_barrier)");
 $node->safe_psql('postgres', "SELECT pg_terminate_backend($worker, 10000)");
-isnt(worker_pid($node), $worker, 'there is a new worker');
+isnt(view_worker_pid($node, 'joined'), $worker, 'there is a new worker');
 wait_until($node, state_of('joined'), 'lagging');
 write_rows(500);
 wait_until($node, 'SELECT (SELECT sum(n) FROM good) = (SELECT count(*) FROM witness)');
@@ -140,7 +140,7 @@ sub view_is_mended
 my $endless = $node->safe_psql('postgres', q{SELECT prosrc FROM pg_proc WHERE proname = 'combine'});
 
 change_setting('stream_ext.flush_interval', '1h');
-$worker = worker_pid($node);
+$worker = view_worker_pid($node, 'in_memory');
 write_row(3, 51);
 $node->safe_psql('postgres', 'INSERT INTO witness VALUES (4, 51, 0); INSERT INTO events VALUES (4, 51, 0)');
 wait_until($node, state_of('in_memory'), 'disabled');
@@ -159,7 +159,7 @@ wait_until($node, state_of('in_storage'), 'disabled');
 like($node->safe_psql('postgres', q{SELECT last_error FROM pg_stat_stream_view WHERE viewname = 'in_storage'}),
 	qr/timeout/, 'the view says what happened');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM _stream_ext.quarantine'), 0, 'running out of time is not the fault of a group');
-is(worker_pid($node), $worker, 'the worker is the same');
+is(view_worker_pid($node, 'in_storage'), $worker, 'the worker is the same');
 view_is_mended('in_storage', 52);
 
 # --- ... and without a time limit: the worker can be told to end ------------------
@@ -175,7 +175,7 @@ wait_until($node, "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory'
 change_setting('stream_ext.apply_timeout', '300ms');
 is($node->safe_psql('postgres', "SELECT pg_terminate_backend($worker, 1000 * $PostgreSQL::Test::Utils::timeout_default)"),
 	't', 'a worker can be terminated in the middle of a flush');
-isnt(worker_pid($node), $worker, 'there is another');
+isnt(view_worker_pid($node, 'in_storage'), $worker, 'there is another');
 wait_until($node, state_of('in_storage'), 'disabled');
 view_is_mended('in_storage', 53);
 change_setting('stream_ext.flush_interval', '10s');

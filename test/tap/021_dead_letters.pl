@@ -91,7 +91,7 @@ wait_until($node, "SELECT retries > 0 $stat");
 $node->safe_psql('postgres', q{SELECT stream_pause('many')});
 wait_until($node, "SELECT state = 'paused' $stat");
 my $offset = -s $node->logfile;
-$node->safe_psql('postgres', 'SELECT pg_log_backend_memory_contexts(' . worker_pid($node) . ')');
+$node->safe_psql('postgres', 'SELECT pg_log_backend_memory_contexts(' . view_worker_pid($node, 'many') . ')');
 my @sizes;
 for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
 {

@@ -21,12 +21,12 @@ sub state_of
 	return "SELECT state FROM pg_stat_stream_view WHERE viewname = '$view'";
 }
 
-# Ends the worker and waits for its successor.
+# Ends the workers and waits for the successor of the shared one.
 sub restart_worker
 {
 	my $pid = worker_pid($node);
 
-	$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid, 10000)");
+	terminate_workers($node);
 	isnt(worker_pid($node), $pid, 'another worker');
 	return;
 }

@@ -133,7 +133,7 @@ for my $round (1 .. 6)
 
 # --- a worker that comes back finds the open sessions in storage --------------------
 $node->safe_psql('postgres', q{SELECT stream_flush(v::regclass) FROM unnest('{updated,dropped,sided,closed}'::text[]) v});
-$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . worker_pid($node) . ', 5000)');
+terminate_workers($node);
 send_rows(50, 8);
 views_are_right('a new worker');
 cmp_ok($node->safe_psql('postgres', q{SELECT sum(oversize_transactions) FROM pg_stat_stream_view WHERE viewname IN ('dropped', 'sided')}),

@@ -57,7 +57,7 @@ sub views_are_right_after
 	$node->reload;
 	wait_until($node, "SELECT current_setting('stream_ext.clock_offset')::interval = interval '$days days'");
 	# a new worker looks for expired partitions at once
-	$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . worker_pid($node) . ', 5000)');
+	terminate_workers($node);
 	worker_pid($node);
 	$node->safe_psql('postgres', 'SELECT stream_sync()');
 	oracle_ok($node, 'SELECT * FROM place.kept',
@@ -96,12 +96,12 @@ $node->append_conf('postgresql.conf', "stream_ext.apply_timeout = '200ms'\nstrea
 $node->reload;
 wait_until($node, "SELECT current_setting('stream_ext.lock_timeout') = '1h'");
 $node->safe_psql('postgres', "BEGIN; LOCK TABLE ONLY $leaves IN ACCESS EXCLUSIVE MODE; PREPARE TRANSACTION 'lock'");
-$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . worker_pid($node) . ', 5000)');
-my $worker = worker_pid($node);
+terminate_workers($node);
+my $worker = view_worker_pid($node, 'kept');
 wait_until($node, q{SELECT last_error ~ 'canceling' FROM pg_stat_stream_view WHERE viewname = 'kept'});
 $node->safe_psql('postgres', q{INSERT INTO events VALUES (NULL, 'sync'); INSERT INTO archive VALUES (NULL, 'sync');
 	SELECT stream_sync(); SELECT stream_flush('place.plain')});
-is(worker_pid($node), $worker, 'the worker works on');
+is(view_worker_pid($node, 'kept'), $worker, 'the worker works on');
 $node->safe_psql('postgres', q{ROLLBACK PREPARED 'lock'});
 $node->append_conf('postgresql.conf', "stream_ext.apply_timeout = '1min'\nstream_ext.lock_timeout = '300ms'");
 $node->reload;
@@ -124,7 +124,7 @@ $node->safe_psql('postgres', q{
 	INSERT INTO more VALUES (200, 'a', 1.0), (200, 'a', NULL), (212, 'a', 1.00), (212, 'a', NULL), (219, 'b', 1);
 	SELECT stream_flush('place.labelled');
 });
-$node->safe_psql('postgres', 'SELECT pg_terminate_backend(' . worker_pid($node) . ', 5000)');
+terminate_workers($node);
 $node->safe_psql('postgres', q{INSERT INTO more VALUES (204, 'a', 1.000), (204, 'a', NULL), (203, 'a', 2); SELECT stream_sync()});
 is($node->safe_psql('postgres', q{SELECT window_start, window_end, key, part::int, c FROM place.labelled ORDER BY key, part NULLS LAST, window_start}),
 	"200|210|a|1|1\n204|222|a|1|2\n200|210|a||1\n204|222|a||2\n219|229|b|1|1", 'a new worker of an owner without rights');

@@ -35,6 +35,7 @@ struct InnerPlan
 	MemoryContext context;
 	StreamQuery *query;
 	List	   *relations;		/* of the query, at all levels */
+	List	   *functions;		/* that it calls, and its aggregates */
 	const char *name;			/* of the view, for error messages */
 	PlannedStmt *small;
 	PlannedStmt *large;
@@ -127,6 +128,28 @@ collect_relations_walker(Node *node, void *context)
 	return expression_tree_walker(node, collect_relations_walker, context);
 }
 
+/* check_functions_in_node() callback: collects a function. */
+static bool
+collect_function(Oid funcid, void *context)
+{
+	List	  **functions = (List **) context;
+
+	*functions = list_append_unique_oid(*functions, funcid);
+	return false;
+}
+
+/* Collects the functions that a query calls, at all levels; those of operators, too. */
+static bool
+collect_functions_walker(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	(void) check_functions_in_node(node, collect_function, context);
+	if (IsA(node, Query))
+		return query_tree_walker((Query *) node, collect_functions_walker, context, 0);
+	return expression_tree_walker(node, collect_functions_walker, context);
+}
+
 /* Prepares for planning; see inner_plan.h. */
 InnerPlan *
 inner_plan_create(StreamQuery *query, const char *name, MemoryContext parent)
@@ -142,6 +165,9 @@ inner_plan_create(StreamQuery *query, const char *name, MemoryContext parent)
 
 	old = MemoryContextSwitchTo(context);
 	collect_relations_walker((Node *) query->inner, &plan->relations);
+	(void) collect_functions_walker((Node *) query->inner, &plan->functions);
+	for (int i = 0; i < query->naggregates; i++)
+		plan->functions = list_append_unique_oid(plan->functions, query->aggregates[i].aggfnoid);
 	MemoryContextSwitchTo(old);
 	return plan;
 }
@@ -155,30 +181,50 @@ inner_plan_uses_relation(const InnerPlan *plan, Oid relid)
 		(plan->large && list_member_oid(plan->large->relationOids, relid));
 }
 
-/* Returns whether a plan depends on the type with this hash in TYPEOID's cache. */
+/* Returns whether a plan depends on the object with this hash. */
 static bool
-plan_uses_type(const PlannedStmt *plan, uint32 hashvalue)
+plan_uses_object(const PlannedStmt *plan, int cacheid, uint32 hashvalue)
 {
 	ListCell   *lc;
 
+	if (plan == NULL)
+		return false;
 	foreach(lc, plan->invalItems)
 	{
 		PlanInvalItem *item = lfirst_node(PlanInvalItem, lc);
 
-		if (item->cacheId == TYPEOID && item->hashValue == hashvalue)
+		if (item->cacheId == cacheid && item->hashValue == hashvalue)
 			return true;
 	}
 	return false;
 }
 
-/* Returns whether one of the plans does, or might: see inner_plan.h. */
-bool
-inner_plan_uses_type(const InnerPlan *plan, uint32 hashvalue)
+/* Returns whether the query calls the function with this hash. */
+static bool
+query_calls_function(const InnerPlan *plan, uint32 hashvalue)
 {
-	if (plan->small == NULL && plan->large == NULL)
+	ListCell   *lc;
+
+	foreach(lc, plan->functions)
+	{
+		if (GetSysCacheHashValue1(PROCOID, ObjectIdGetDatum(lfirst_oid(lc))) == hashvalue)
+			return true;
+	}
+	return false;
+}
+
+/* Returns whether the query or a plan depends on an object, or might; see inner_plan.h. */
+bool
+inner_plan_uses_object(const InnerPlan *plan, int cacheid, uint32 hashvalue)
+{
+	Assert(cacheid == TYPEOID || cacheid == PROCOID);
+	if (hashvalue == 0)
 		return true;
-	return (plan->small != NULL && plan_uses_type(plan->small, hashvalue)) ||
-		(plan->large != NULL && plan_uses_type(plan->large, hashvalue));
+	if (cacheid == TYPEOID && plan->small == NULL && plan->large == NULL)
+		return true;
+	return plan_uses_object(plan->small, cacheid, hashvalue) ||
+		plan_uses_object(plan->large, cacheid, hashvalue) ||
+		(cacheid == PROCOID && query_calls_function(plan, hashvalue));
 }
 
 /* Locks relations for reading; returns the first that is not free, or InvalidOid. */

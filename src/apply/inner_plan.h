@@ -17,8 +17,13 @@ extern InnerPlan *inner_plan_create(StreamQuery *query, const char *name, Memory
 /* Returns whether relation relid is used by the query or a plan. */
 extern bool inner_plan_uses_relation(const InnerPlan *plan, Oid relid);
 
-/* Whether a plan depends on the type with this hash in the cache TYPEOID; true before there is one. */
-extern bool inner_plan_uses_type(const InnerPlan *plan, uint32 hashvalue);
+/*
+ * Whether the query or a plan depends on the type or function with this hash in
+ * the cache TYPEOID or PROCOID; 0 stands for all.  Of types it is true before
+ * there is a plan.  A function that was computed away while another one
+ * was inlined is not known here, nor to the server's own plans.
+ */
+extern bool inner_plan_uses_object(const InnerPlan *plan, int cacheid, uint32 hashvalue);
 
 /*
  * Locks, until the transaction ends, whatever the plans read; raises

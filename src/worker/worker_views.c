@@ -49,11 +49,12 @@ worker_views_relation_changed_cb(Datum arg, Oid relid)
 }
 
 /*
- * A type changed: views whose plans depend on it are planned anew.  Not all
- * of them, because every table that is made has a type, temporary ones too.
+ * A type or function changed: views that depend on it are planned anew.  Not
+ * all of them, because every table that is made has a type, temporary ones
+ * too, and any user may replace a function of his as often as he likes.
  */
 static void
-worker_views_type_changed_cb(Datum arg, int cacheid, uint32 hashvalue)
+worker_views_code_changed_cb(Datum arg, int cacheid, uint32 hashvalue)
 {
 	ListCell   *lc;
 
@@ -63,12 +64,13 @@ worker_views_type_changed_cb(Datum arg, int cacheid, uint32 hashvalue)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (hashvalue == 0 || view->live.plan == NULL || inner_plan_uses_type(view->live.plan, hashvalue))
+		if (view->live.plan == NULL ||
+			inner_plan_uses_object(view->live.plan, cacheid, hashvalue))
 			view->live.stale = true;
 	}
 }
 
-/* A function, role, schema ... changed: all views are planned anew. */
+/* An operator, role, schema ... changed: all views are planned anew. */
 static void
 worker_views_object_changed_cb(Datum arg, int cacheid, uint32 hashvalue)
 {
@@ -79,12 +81,13 @@ worker_views_object_changed_cb(Datum arg, int cacheid, uint32 hashvalue)
 void
 worker_views_init(void)
 {
-	static const int caches[] = {PROCOID, OPEROID, AMOPOPID, NAMESPACEOID, AUTHOID,
-	AUTHMEMMEMROLE, FOREIGNSERVEROID};
+	static const int caches[] = {OPEROID, AMOPOPID, NAMESPACEOID, AUTHOID, AUTHMEMMEMROLE,
+	FOREIGNSERVEROID};
 
 	lag_policy_init();
 	CacheRegisterRelcacheCallback(worker_views_relation_changed_cb, (Datum) 0);
-	CacheRegisterSyscacheCallback(TYPEOID, worker_views_type_changed_cb, (Datum) 0);
+	CacheRegisterSyscacheCallback(TYPEOID, worker_views_code_changed_cb, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, worker_views_code_changed_cb, (Datum) 0);
 	for (int i = 0; i < lengthof(caches); i++)
 		CacheRegisterSyscacheCallback(caches[i], worker_views_object_changed_cb, (Datum) 0);
 }

@@ -113,6 +113,8 @@ back_pressure_wait_slow(Pressure *pressure, StreamControl *stream)
 
 	INSTR_TIME_SET_CURRENT(start);
 	pg_atomic_fetch_add_u64(&stream->backpressure_count, 1);
+	/* a view that has no worker for want of rows has to move its position */
+	control_wake_launcher();
 	over = control_wait(pressure->db, back_pressure_is_over, pressure, guc_max_lag_timeout_ms,
 						stat_wait_event(STAT_WAIT_BACK_PRESSURE));
 	INSTR_TIME_SET_CURRENT(end);

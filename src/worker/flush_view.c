@@ -35,7 +35,7 @@
 #include "try_lock.h"
 #include "worker/worker.h"
 
-/* A view without groups moves its position once it is this far behind. */
+/* A view without groups moves its position once it is this far behind, or half of max_lag. */
 #define IDLE_POSITION_BYTES	(16 * 1024 * 1024)
 /* Out of time this often in a row: the view's functions never end. */
 #define FLUSH_TIMEOUTS_MAX	3
@@ -347,6 +347,15 @@ flush_share_is_over(const WorkerView *view)
 		memory_share_is_over(view->live.control);
 }
 
+/* Returns how far the position of a view without groups may be behind. */
+static uint64
+flush_idle_bytes(void)
+{
+	uint64		half_lag = (uint64) guc_max_lag_mb * 1024 * 1024 / 2;
+
+	return guc_max_lag_mb < 0 ? IDLE_POSITION_BYTES : Min(IDLE_POSITION_BYTES, half_lag);
+}
+
 /* Returns whether the view is to be flushed now. */
 static bool
 flush_is_due(const WorkerView *view, TimestampTz now)
@@ -372,7 +381,7 @@ flush_is_due(const WorkerView *view, TimestampTz now)
 	if (flush_share_is_over(view))
 		return true;
 	return interval_over &&
-		(generation_open_groups(view->live.memory) > 0 || view->live.late_rows != NIL || behind > IDLE_POSITION_BYTES);
+		(generation_open_groups(view->live.memory) > 0 || view->live.late_rows != NIL || behind > flush_idle_bytes());
 }
 
 /*

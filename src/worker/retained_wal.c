@@ -25,7 +25,6 @@
 #include "fault_point.h"
 #include "guc.h"
 #include "shared/slot.h"
-#include "shared/wal_end.h"
 #include "worker/worker.h"
 
 /* The slot is saved to disk each time: not more often than this. */
@@ -33,16 +32,16 @@
 
 /* Gives up a view that holds back too much WAL. */
 static void
-retained_wal_check_gap(StreamWorker *worker, WorkerView *view, XLogRecPtr insert_lsn)
+retained_wal_check_gap(StreamWorker *worker, WorkerView *view, XLogRecPtr read_lsn)
 {
 	char	   *message;
 
-	if (view->live.catalog->state == VIEW_GAP || !view_lags_too_far(view, insert_lsn))
+	if (view->live.catalog->state == VIEW_GAP || !view_lags_too_far(view, read_lsn))
 		return;
 	if (view->live.memory != NULL && (!worker_view_reads(view) || flush_may_try(view)))
 		(void) flush_view(worker, view);
 	/* a view that goes on may have been late with its flush only */
-	if (worker_view_reads(view) && !view_lags_too_far(view, insert_lsn))
+	if (worker_view_reads(view) && !view_lags_too_far(view, read_lsn))
 		return;
 	if (view->reading.feed != NULL)
 		feed_close(view->reading.feed);
@@ -96,23 +95,36 @@ retained_wal_advance(StreamWorker *worker)
 	FAULT_POINT("slot-after-advance");
 }
 
-/* Moves the slot, now or if it was not moved lately. */
+/*
+ * Gives up the views that hold back too much WAL.  What the worker itself has
+ * not read yet is no view's fault.
+ */
+static void
+retained_wal_check_gaps(StreamWorker *worker)
+{
+	XLogRecPtr	read_lsn = feed_read_lsn(worker->feed);
+	ListCell   *lc;
+
+	lag_policy_refresh(worker);
+	foreach(lc, worker->views)
+		retained_wal_check_gap(worker, lfirst(lc), read_lsn);
+}
+
+/* Moves the slot, now or if it was not moved lately; gaps are looked for at once if somebody waits. */
 void
 retained_wal_update(StreamWorker *worker, bool now)
 {
 	TimestampTz time = clock_real();
-	XLogRecPtr	insert_lsn = wal_insert_end();
-	ListCell   *lc;
+	bool		due = now ||
+	TimestampDifferenceExceeds(worker->last_slot_advance, time, SLOT_ADVANCE_MS);
 
 	if (worker->feed == NULL)
 		return;					/* its WAL was lost; opened again next round */
-	if (!now && !TimestampDifferenceExceeds(worker->last_slot_advance, time, SLOT_ADVANCE_MS))
+	if (due || pg_atomic_read_u32(&worker->control->waiters) != 0)
+		retained_wal_check_gaps(worker);
+	if (!due)
 		return;
 	worker->last_slot_advance = time;
-
-	lag_policy_refresh(worker);
-	foreach(lc, worker->views)
-		retained_wal_check_gap(worker, lfirst(lc), insert_lsn);
 
 	if (!worker_key_is_shared(worker->key) || !slot_lock_unused(worker->key.dbid))
 		return;

@@ -20,13 +20,14 @@
 
 #include "clock.h"
 #include "compat.h"
+#include "guc.h"
 #include "shared/control.h"
 #include "shared/wal_end.h"
 #include "worker/schedule.h"
 
 /* A worker keeps its process this long, when others wait for it. */
 #define TURN_MS				2000
-/* A view whose position is so far behind moves it, though no row came. */
+/* A view whose position is so far behind moves it, though no row came; or half of max_lag. */
 #define POSITION_BYTES		(64 * 1024 * 1024)
 /* A worker that is away looks after expired partitions and the like now and then. */
 #define ABSENCE_MS			600000
@@ -51,6 +52,17 @@ view_wanted_lsn(ViewControl *view, DatabaseControl *db)
 			   pg_atomic_read_u64(&db->last_commit_lsn));
 }
 
+/* Returns whether a position is so far behind that a worker shall move it. */
+static bool
+position_is_old(XLogRecPtr restart_lsn)
+{
+	uint64		bytes = POSITION_BYTES;
+
+	if (guc_max_lag_mb >= 0)
+		bytes = Min(bytes, (uint64) guc_max_lag_mb * 1024 * 1024 / 2);
+	return wal_insert_end() > restart_lsn + bytes;
+}
+
 /* Returns whether there is something for a worker of this view to do. */
 static bool
 view_wants_worker(ViewControl *view, DatabaseControl *db)
@@ -68,7 +80,7 @@ view_wants_worker(ViewControl *view, DatabaseControl *db)
 	if (view_goes_on(view) &&
 		view_wanted_lsn(view, db) > pg_atomic_read_u64(&view->applied_lsn_hint))
 		return true;
-	return wal_insert_end() > restart + POSITION_BYTES;
+	return position_is_old(restart);
 }
 
 /*
@@ -100,7 +112,7 @@ database_wants_worker(DatabaseControl *db)
 
 	return pg_atomic_read_u32(&db->wanted) != 0 ||
 		XLogRecPtrIsInvalid(restart) || XLogRecPtrIsInvalid(pg_atomic_read_u64(&db->ready_lsn)) ||
-		wal_insert_end() > restart + POSITION_BYTES;
+		position_is_old(restart);
 }
 
 /* Adds a key to the list unless it is there or its worker runs. */

@@ -70,7 +70,7 @@ lag_policy_refresh(StreamWorker *worker)
 
 /* Returns whether the view keeps more WAL than it may, and nobody waits for it. */
 bool
-view_lags_too_far(const WorkerView *view, XLogRecPtr insert_lsn)
+view_lags_too_far(const WorkerView *view, XLogRecPtr read_lsn)
 {
 	XLogRecPtr	needed = view->flush.restart_lsn;
 
@@ -82,6 +82,6 @@ view_lags_too_far(const WorkerView *view, XLogRecPtr insert_lsn)
 			return false;
 		needed = view->flush.lsn;
 	}
-	return insert_lsn > needed &&
-		insert_lsn - needed > (uint64) guc_max_lag_mb * 1024 * 1024;
+	return read_lsn > needed &&
+		read_lsn - needed > (uint64) guc_max_lag_mb * 1024 * 1024;
 }

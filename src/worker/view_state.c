@@ -153,9 +153,7 @@ view_handle_error(StreamWorker *worker, WorkerView *view, ErrorData *edata)
 	class = error_class(edata->sqlerrcode);
 
 	view->retry.locked = edata->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
-	/* a lock that is busy once is nothing to tell of */
-	if (!view->retry.locked || view->retry.failures > 0)
-		live_view_note_error(&view->live, edata->sqlerrcode, edata->message);
+	live_view_note_error(&view->live, edata->sqlerrcode, edata->message);
 	view->retry.failures++;
 	view->retry.timeouts = (class == ERROR_OF_TIME) ? view->retry.timeouts + 1 : 0;
 	view_retry_later(view);
@@ -186,6 +184,9 @@ view_wait_for_flush(StreamWorker *worker, WorkerView *view)
 void
 view_retry_done(WorkerView *view)
 {
+	/* a lock that was busy for a while is nothing to tell of afterwards */
+	if (view->retry.locked)
+		live_view_note_error(&view->live, 0, "");
 	view->retry.failures = view->retry.timeouts = 0;
 	view->retry.locked = false;
 	pg_atomic_write_u32(&view->live.control->worker.lock_holder, 0);

@@ -169,7 +169,7 @@ extern void retention_work(StreamWorker *worker);
 extern void lag_policy_init(void);	/* registers the callbacks */
 extern void lag_policy_publish(WorkerView *view);	/* requires a transaction */
 extern void lag_policy_refresh(StreamWorker *worker);	/* requires that there is none */
-extern bool view_lags_too_far(const WorkerView *view, XLogRecPtr insert_lsn);
+extern bool view_lags_too_far(const WorkerView *view, XLogRecPtr read_lsn);
 
 /* retained_wal.c */
 extern void retained_wal_update(StreamWorker *worker, bool now);

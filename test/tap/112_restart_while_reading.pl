@@ -31,7 +31,8 @@ $node->safe_psql('postgres', q{
 		END LOOP;
 		PERFORM pg_terminate_backend(old, 60000);
 		LOOP
-			PERFORM FROM pg_stat_stream_worker WHERE pid <> old AND read_lsn >= last_commit_lsn;
+			PERFORM FROM pg_stat_stream_worker w JOIN pg_stat_stream_database d USING (datid)
+				WHERE w.pid <> old AND w.read_lsn >= d.last_commit_lsn;
 			EXIT WHEN FOUND;
 			PERFORM pg_sleep(0.01);
 		END LOOP;

@@ -96,7 +96,7 @@ for my $n (1 .. 6)
 	$node->safe_psql("d$n", 'DROP EXTENSION stream_ext CASCADE');
 	$node->poll_query_until('postgres',
 		q{SELECT count(*) = 1 FROM pg_replication_slots}) or die 'slots stay';
-	$node->poll_query_until('postgres', q{SELECT count(*) <= 2 FROM _stream_ext.stat_worker()})
+	$node->poll_query_until('postgres', q{SELECT count(*) <= 2 FROM _stream_ext.stat_database()})
 	  or die 'places stay';
 }
 pass('databases that have lost the extension give their place back');

@@ -252,8 +252,8 @@ for (1 .. 8)
 	$node->safe_psql('postgres', 'INSERT INTO witness SELECT g FROM generate_series(1, 1000) g; SELECT pg_switch_wal()');
 }
 $node->safe_psql('postgres', 'CHECKPOINT');
-is($node->safe_psql('postgres', q{SELECT wal_status FROM pg_replication_slots WHERE slot_name LIKE 'stream_ext%'}),
-	'lost', 'the slot was invalidated');
+# another worker may have made a new one already
+like(slurp_file($node->logfile), qr/invalidating slot "stream_ext_/, 'the slot was invalidated');
 kill 'CONT', $pid;
 wait_until($node, state_of('good'), 'gap');
 is($node->safe_psql('postgres', 'SET stream_ext.read_freshness = off; SELECT sum(n) FROM good'), $had,

@@ -25,6 +25,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "query/harmless.h"
+#include "shared/worker_control.h"
 #include "try_lock.h"
 
 /* Notes an error for pg_stat_stream_view. */
@@ -105,6 +106,27 @@ live_view_choose_inner(LiveView *view)
 		query->inner = query->pane_inner;
 }
 
+/*
+ * Raises an error to be tried again if the view runs code that must not run in
+ * this process: what it reads has been changed since it was placed here.  The
+ * placement is asked for anew.
+ */
+static void
+live_view_check_place(LiveView *view)
+{
+	DatabaseControl *db = control_database(MyDatabaseId, false);
+	const char *why;
+
+	if (!worker_control_is_shared() || view_is_harmless(view->catalog, &why))
+		return;
+	if (db != NULL)
+		pg_atomic_fetch_add_u64(&db->placement, 1);
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 errmsg("continuous view %u moves to a worker of its owner", view->viewid),
+			 errdetail_internal("It has %s.", why)));
+}
+
 /* Analyses the definition view's query. */
 static void
 live_view_analyze(LiveView *view)
@@ -116,6 +138,8 @@ live_view_analyze(LiveView *view)
 	try_lock_relation(view->catalog->definition, AccessShareLock);
 	rel = table_open(view->catalog->definition, NoLock);
 	inner_plan_lock_query(get_view_query(rel));
+	/* before anything of it is run */
+	live_view_check_place(view);
 
 	if (view->query_context != NULL)
 		MemoryContextDelete(view->query_context);

@@ -107,6 +107,8 @@ sync_request_flush(Oid viewid, XLogRecPtr lsn)
 	while (requested < lsn &&
 		   !pg_atomic_compare_exchange_u64(&view->flush_request, &requested, lsn))
 		;
+	if (!control_view_is_served(view))
+		control_wake_launcher();
 }
 
 /* Returns whether the user may read the errors of a view: they may tell of data. */

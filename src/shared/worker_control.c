@@ -221,6 +221,12 @@ worker_control_is_me(void)
 	return my_place != NULL;
 }
 
+bool
+worker_control_is_shared(void)
+{
+	return my_place != NULL && worker_key_is_shared(my_place->key);
+}
+
 /* Returns whether one process waits for a lock that this one holds. */
 static bool
 process_waits_for_me(pid_t pid)

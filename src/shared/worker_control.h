@@ -54,7 +54,8 @@ typedef struct WorkerControl
 
 	/* atomics */
 	pg_atomic_uint32 sleeping;	/* WorkerSleep */
-	pg_atomic_uint32 must_leave;	/* others wait for the process */
+	pg_atomic_uint64 must_leave;	/* time since when others wait for the
+									 * process; 0: nobody does */
 	pg_atomic_uint32 nviews;	/* that it maintains */
 	pg_atomic_uint64 idle_since;	/* time; 0: it is at work */
 	pg_atomic_uint64 read_lsn;	/* WAL before this has been read and applied
@@ -104,8 +105,9 @@ extern void worker_control_wake_sleepers(Oid dbid);
 extern void worker_control_sleep(WorkerControl *worker, struct DatabaseControl *db,
 								 WorkerSleep how);
 
-/* Returns whether the calling process is a stream worker. */
+/* Returns whether the calling process is a stream worker, or a shared one. */
 extern bool worker_control_is_me(void);
+extern bool worker_control_is_shared(void);
 
 /*
  * Returns whether a worker of the database waits for a lock that this

@@ -77,6 +77,8 @@ memory_share_ask(uint64 bytes)
 		return;
 	pg_atomic_write_u32(&largest->memory_wanted, 1);
 	worker_control_wake_database(largest->dbid);
+	/* its worker may be away */
+	control_wake_launcher();
 }
 
 /* Takes note that somebody has asked; see memory_share.h. */

@@ -98,6 +98,16 @@ placement_place(StreamWorker *worker, const ViewCatalog *catalog)
 		return false;
 	if (pg_atomic_read_u32(&control->worker.slow) == 0 && view_is_harmless(catalog, NULL))
 		ownerid = InvalidOid;
+	/* one that has left its gap needs WAL again, before its worker sees it */
+	if (pg_atomic_read_u32(&control->state) == VIEW_GAP && catalog->state != VIEW_GAP)
+	{
+		ViewPosition position = catalog_get_position(catalog->viewid, NULL);
+
+		pg_atomic_write_u64(&control->flushed_lsn, position.lsn);
+		pg_atomic_write_u64(&control->restart_lsn, position.restart_lsn);
+		pg_atomic_write_u32(&control->state, catalog->state);
+		pg_atomic_write_u32(&control->worker.wanted, 1);
+	}
 	/* of a view that nobody maintains, this is what its worker is to see */
 	if (control->worker.pid == 0 && pg_atomic_read_u32(&control->state) != catalog->state)
 	{

@@ -27,6 +27,8 @@
 
 /* A worker keeps its process this long, when others wait for it. */
 #define TURN_MS				2000
+/* Who was asked to leave has this long before another one is asked. */
+#define LEAVE_MS			1000
 /* A view whose position is so far behind moves it, though no row came; or half of max_lag. */
 #define POSITION_BYTES		(64 * 1024 * 1024)
 /* A worker that is away looks after expired partitions and the like now and then. */
@@ -69,7 +71,8 @@ view_wants_worker(ViewControl *view, DatabaseControl *db)
 {
 	XLogRecPtr	restart = pg_atomic_read_u64(&view->restart_lsn);
 
-	if (pg_atomic_read_u32(&view->worker.wanted) != 0)
+	if (pg_atomic_read_u32(&view->worker.wanted) != 0 ||
+		pg_atomic_read_u32(&view->memory_wanted) != 0)
 		return true;
 	if (pg_atomic_read_u32(&view->state) == VIEW_GAP)
 		return false;
@@ -241,13 +244,18 @@ schedule_make_room(Oid dbid)
 	WorkerControl *leaver = NULL;
 	WorkerControl *place;
 	TimestampTz now = clock_real();
+	TimestampTz asked;
 
 	control_lock(false);
 	for (int i = 0; (place = worker_control_at(i)) != NULL; i++)
 	{
 		if (place->pid == 0 || (OidIsValid(dbid) && place->key.dbid != dbid))
 			continue;
-		if (pg_atomic_read_u32(&place->must_leave) != 0)
+		asked = (TimestampTz) pg_atomic_read_u64(&place->must_leave);
+		/* one that does not get round to it is no reason to ask nobody else */
+		if (asked != 0 && TimestampDifferenceExceeds(asked, now, LEAVE_MS))
+			continue;
+		if (asked != 0)
 		{
 			control_unlock();
 			return true;
@@ -260,7 +268,7 @@ schedule_make_room(Oid dbid)
 	}
 	if (leaver != NULL)
 	{
-		pg_atomic_write_u32(&leaver->must_leave, 1);
+		pg_atomic_write_u64(&leaver->must_leave, (uint64) now);
 		SetLatch(leaver->latch);
 	}
 	control_unlock();

@@ -91,7 +91,7 @@ stream_worker_exit_cb(int code, Datum arg)
 	my_place = NULL;
 	if (place == NULL)
 		return;
-	retired = stream_worker_retired || pg_atomic_read_u32(&place->must_leave) != 0;
+	retired = stream_worker_retired || pg_atomic_read_u64(&place->must_leave) != 0;
 	worker_control_unregister(place,
 							  retired || ShutdownRequestPending || my_database->hold_count > 0,
 							  retired);
@@ -340,7 +340,7 @@ stream_worker_must_leave(void)
 	held = my_database->hold_count > 0;
 	control_unlock();
 	return held || ShutdownRequestPending || stream_worker_retired ||
-		pg_atomic_read_u32(&my_place->must_leave) != 0;
+		pg_atomic_read_u64(&my_place->must_leave) != 0;
 }
 
 /*

@@ -235,7 +235,15 @@ worker_views_take(StreamWorker *worker, const ViewCatalog *now)
 {
 	WorkerView *view = worker_views_find(worker, now->viewid);
 	ViewControl *control = control_view(worker->key.dbid, now->viewid, false);
+	bool		mine = worker_key_is_shared(worker->key) || now->ownerid == worker->key.ownerid;
 
+	/* a process that has served one owner serves no other */
+	if (!mine)
+	{
+		if (view != NULL)
+			worker_view_free(worker, view, false);
+		return;
+	}
 	/* its position was moved under us: start anew from there */
 	if (view != NULL && view->live.catalog->state == VIEW_GAP && now->state == VIEW_RUNNING)
 	{

@@ -54,6 +54,8 @@ my %query = (
 	# states that are kept as stream_partial, HAVING, a key whose order depends on a collation
 	by_note => q{SELECT note, sum(seq::numeric) AS total, avg(seq) AS mean, stddev(key) AS spread, min(ts) AS first
 		FROM %s WHERE key < 40 GROUP BY note HAVING count(*) > 1},
+	# code of its owner: another worker than that of the other views
+	by_code => q{SELECT half(key) AS half, count(*) AS n, sum(seq) AS seqs, sum(bal) AS balance FROM %s GROUP BY half(key)},
 	# a row goes to a pane, which the flush turns into 16 windows, and a reader of memory too
 	by_hop => q{SELECT w.window_start, key %% 5 AS key, count(*) AS n, sum(v) AS total, max(note) AS last
 		FROM %s, hop(ts, '1 minute', '15 minutes 30 seconds') w GROUP BY w.window_start, key %% 5},
@@ -78,6 +80,7 @@ sub make_objects
 {
 	my $columns = load_columns();
 	$node->safe_psql('postgres', "DROP TABLE IF EXISTS events CASCADE; DROP TABLE IF EXISTS witness;
+		CREATE FUNCTION half(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN \$1 / 2; END';
 		CREATE TABLE events ($columns) USING stream; CREATE TABLE witness ($columns);");
 	$node->safe_psql('postgres', "CREATE MATERIALIZED VIEW $_ AS " . sprintf($query{$_}, 'events')) for @views;
 	return;

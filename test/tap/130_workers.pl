@@ -92,6 +92,24 @@ isnt(worker_pid($node, 'postgres', 'alice'), $before{alice}, 'another worker cam
 is(worker_pid($node, 'postgres', 'bob'), $before{bob}, 'the neighbour was left alone');
 is(worker_pid($node), $shared, 'the shared worker was left alone');
 
+# what a harmless view reads is replaced: its new code does not run in the shared worker
+$node->safe_psql('postgres', q{
+	SET ROLE alice; SET search_path = alice;
+	CREATE FUNCTION where_am_i(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN pg_backend_pid(); END';
+	CREATE VIEW between_them AS SELECT k, -v AS v FROM s;
+	CREATE MATERIALIZED VIEW replaced AS SELECT v, count(*) FROM between_them GROUP BY v});
+send_rows('alice', 10);
+is($node->safe_psql('postgres', q{SELECT stream_sync() \g /dev/null
+	SELECT isolation, (SELECT count(*) FROM alice.replaced) FROM pg_stat_stream_view WHERE viewname = 'replaced'}),
+	'shared|10', 'a view over an ordinary view is harmless');
+$node->safe_psql('postgres', 'SET ROLE alice; SET search_path = alice; CREATE OR REPLACE VIEW between_them AS SELECT k, where_am_i(v) AS v FROM s');
+send_rows('alice', 10);
+my $by = worker_pid($node, 'postgres', 'alice');
+is($node->safe_psql('postgres', qq{SELECT stream_sync() \\g /dev/null
+	SELECT v = $by, v = $shared, count FROM alice.replaced WHERE v > 0}),
+	't|f|10', '... and moves before code of its owner runs');
+$node->safe_psql('postgres', 'DROP MATERIALIZED VIEW alice.replaced');
+
 # another owner
 $node->safe_psql('postgres', 'GRANT bob TO alice; GRANT ALL ON SCHEMA alice TO bob; GRANT ALL ON ALL TABLES IN SCHEMA alice TO bob');
 for my $turn (1 .. 3)

@@ -9,7 +9,7 @@
  *
  * With the position goes the watermark after the commits that it covers.
  *
- * Locking: the worker is the only one to update a row; DROP deletes it under
+ * Locking: a view's worker is the only one to update its row; DROP deletes it under
  * the object lock of view_catalog.c.
  */
 #include "postgres.h"

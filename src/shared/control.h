@@ -98,7 +98,7 @@ typedef struct StreamControl
 								 * transaction */
 	pg_atomic_uint64 batches_in;
 	pg_atomic_uint64 bytes_in;
-	pg_atomic_uint64 rows_committed;	/* seen committed by the worker */
+	pg_atomic_uint64 rows_committed;	/* seen committed by the shared worker */
 	pg_atomic_uint64 rows_aborted;
 	pg_atomic_uint64 last_commit_lsn;	/* newest commit carrying its rows */
 	pg_atomic_uint64 last_commit_time;

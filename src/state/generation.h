@@ -3,7 +3,7 @@
  *
  * A view has a chain of generations: ranges of commit LSNs, without holes,
  * oldest first, the last one open.  Each holds one flat group per key that
- * got rows in its range.  The worker is the only writer.
+ * got rows in its range.  The view's worker is the only writer.
  *
  * Reader rule: a reader with snapshot S reads the view's position P in the
  * catalog with S (storage under S holds exactly the commits up to P) and adds
@@ -32,7 +32,7 @@
 extern Size generation_shmem_size(void);
 extern void generation_shmem_init(void);
 
-/* --- writer (the stream worker of the database) ---------------------------- */
+/* --- writer (the stream worker that has the view) --------------------------- */
 typedef struct GenerationWriter GenerationWriter;	/* local handle of one
 													 * view */
 

@@ -1,14 +1,15 @@
 /*
  * worker.h - what the rooms of the stream worker share.
  *
- * A stream worker reads WAL, applies each committed transaction of a database
- * to its continuous views and flushes their groups.
+ * A stream worker applies each committed transaction of a database to those of
+ * its continuous views that are this worker's (worker_control.h), and flushes
+ * their groups.
  *
  *   launcher.c        finds databases, starts and restarts their workers
  *   schedule.c        which workers are wanted, and whose turn it is
  *   placement.c       which worker maintains which view
  *   stream_worker.c   the process: start, main loop, shutdown
- *   worker_views.c    the views of the database: load, change, drop
+ *   worker_views.c    the views of this worker: load, change, drop
  *   worker_feeds.c    what to read next: everybody's feed, and catching up
  *   apply_view.c      one run into one view, with what that needs from here
  *   view_state.c      the state of a view, and what an error means for it
@@ -16,6 +17,8 @@
  *   view_lag.c        when a view is too far behind, and for whom that matters
  *   retained_wal.c    position of the slot, views left too far behind
  *   retention_schedule.c  when partitions are looked for that have expired
+ *   culprits.c        views in which workers ended too often are disabled
+ *   worker_settings.c the settings that a worker shields itself from
  *   wal_keeper.c      gives WAL second names as it is written
  *   after_recovery.c  databases that may have streams after a restore
  *   places.c          places in shared memory of streams that are gone
@@ -120,12 +123,13 @@ extern bool worker_feeds_work(StreamWorker *worker);	/* true if something was
 														 * done */
 extern void worker_feeds_close(StreamWorker *worker);
 
-/* Returns whether the view has applied all there is to read now. */
 extern bool worker_feeds_follow(const StreamWorker *worker);	/* the stream reader */
 
 /* Returns whether there is nothing to read now; who brings something wakes the worker. */
 extern bool worker_feeds_may_sleep(const StreamWorker *worker);
 extern bool worker_feeds_have_read(const StreamWorker *worker, XLogRecPtr lsn);
+
+/* Returns whether the view has applied all there is to read now. */
 extern bool worker_feeds_caught_up(const StreamWorker *worker, const WorkerView *view);
 
 /* apply_view.c: true if the view now holds the run */

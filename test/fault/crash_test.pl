@@ -80,7 +80,7 @@ sub make_objects
 {
 	my $columns = load_columns();
 	$node->safe_psql('postgres', "DROP TABLE IF EXISTS events CASCADE; DROP TABLE IF EXISTS witness;
-		CREATE FUNCTION half(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN \$1 / 2; END';
+		CREATE OR REPLACE FUNCTION half(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN \$1 / 2; END';
 		CREATE TABLE events ($columns) USING stream; CREATE TABLE witness ($columns);");
 	$node->safe_psql('postgres', "CREATE MATERIALIZED VIEW $_ AS " . sprintf($query{$_}, 'events')) for @views;
 	return;

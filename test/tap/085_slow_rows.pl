@@ -11,7 +11,7 @@ use StreamExt;
 
 my $node = stream_node('slow_rows', conf => q{
 	stream_ext.apply_timeout = '400ms'
-	stream_ext.read_your_writes = off
+	stream_ext.read_freshness = off
 });
 
 $node->safe_psql('postgres', q{

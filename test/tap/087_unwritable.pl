@@ -12,7 +12,7 @@ use StreamExt;
 
 my $node = stream_node('unwritable', conf => q{
 	stream_ext.flush_interval = '50ms'
-	stream_ext.read_your_writes = off
+	stream_ext.read_freshness = off
 });
 
 $node->safe_psql('postgres', q{

@@ -90,6 +90,7 @@ typedef struct WorkerView
 	ViewReading reading;
 	ViewRetention retention;
 	int			slow_runs;		/* in a row; see placement.c */
+	bool		given_away;		/* it has another owner: to be handed over */
 } WorkerView;
 
 /* The process. */

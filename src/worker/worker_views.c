@@ -241,7 +241,7 @@ worker_views_take(StreamWorker *worker, const ViewCatalog *now)
 	if (!mine)
 	{
 		if (view != NULL)
-			worker_view_free(worker, view, false);
+			view->given_away = true;
 		return;
 	}
 	/* its position was moved under us: start anew from there */
@@ -317,7 +317,7 @@ worker_views_hand_over(StreamWorker *worker)
 	{
 		WorkerView *view = lfirst(lc);
 
-		if (view->live.control->worker.ownerid == worker->key.ownerid)
+		if (view->live.control->worker.ownerid == worker->key.ownerid && !view->given_away)
 			continue;
 		if (view->live.memory != NULL && view->live.catalog->state != VIEW_GAP)
 			(void) flush_view(worker, view);

@@ -276,6 +276,15 @@ object_ownercheck(Oid classid, Oid objectid, Oid roleid)
 #define pg_noreturn pg_attribute_noreturn()
 #endif
 
+/* What Assert() calls: 16 does not name the kind of error any more. */
+#if PG_VERSION_NUM < 160000
+#define COMPAT_ASSERTION_PARAMETERS \
+	const char *conditionName, const char *errorType, const char *fileName, int lineNumber
+#else
+#define COMPAT_ASSERTION_PARAMETERS \
+	const char *conditionName, const char *fileName, int lineNumber
+#endif
+
 /* Expands where utils/wait_event.h has been included. */
 #if PG_VERSION_NUM < 170000
 #define WaitEventExtensionNew(name) ((void) (name), PG_WAIT_EXTENSION)
@@ -310,6 +319,27 @@ compat_group_expressions(const Query *query)
 #endif
 	return NIL;
 }
+
+/*
+ * Makes the columns of a grouped query the expressions grouped by, as before
+ * 18.  The entry of the range table that held them is the last one.  The
+ * macro expands where optimizer/optimizer.h has been included.
+ */
+#if PG_VERSION_NUM < 180000
+#define compat_flatten_group_exprs(query)	((void) 0)
+#else
+#define compat_flatten_group_exprs(query) \
+	do { \
+		if (!(query)->hasGroupRTE) \
+			break; \
+		Assert(llast_node(RangeTblEntry, (query)->rtable)->rtekind == RTE_GROUP); \
+		(query)->targetList = (List *) \
+			flatten_group_exprs(NULL, query, (Node *) (query)->targetList); \
+		(query)->havingQual = flatten_group_exprs(NULL, query, (query)->havingQual); \
+		(query)->rtable = list_delete_last((query)->rtable); \
+		(query)->hasGroupRTE = false; \
+	} while (0)
+#endif
 
 /* 17: what follows DEFAULT in an SQL/JSON function may be no parameter. */
 #if PG_VERSION_NUM < 170000

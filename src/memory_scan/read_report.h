@@ -4,6 +4,8 @@
 #ifndef STREAM_EXT_READ_REPORT_H
 #define STREAM_EXT_READ_REPORT_H
 
+#include "compat.h"
+
 #include "memory_scan/read_wait.h"
 
 /*
@@ -11,7 +13,7 @@
  * owed: 57014 out of time, 40P01 the worker waits for us, 55000 the view has
  * stopped, 72000 the snapshot is too old.
  */
-extern void read_report_unreachable(const ReadWait *wait, ReadWaitResult reason) pg_attribute_noreturn();
+pg_noreturn extern void read_report_unreachable(const ReadWait *wait, ReadWaitResult reason);
 
 /* Warns if the view has been stopped, other than by stream_pause(); returns whether it did. */
 extern bool read_report_stopped(Oid viewid);

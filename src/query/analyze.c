@@ -468,6 +468,7 @@ query_analyze(Query *query)
 	sq->query = copyObject(query);
 	/* also clears references to dropped columns in the join aliases of a rule */
 	AcquireRewriteLocks(sq->query, true, false);
+	compat_flatten_group_exprs(sq->query);
 	analyze_session(sq);
 	analyze_check_subqueries((Node *) sq->query->targetList);
 	analyze_check_subqueries(sq->query->havingQual);

@@ -15,6 +15,8 @@
  */
 #include "postgres.h"
 
+#include "compat.h"
+
 #include "access/tupdesc.h"
 #include "catalog/pg_type_d.h"
 #include "lib/ilist.h"
@@ -375,12 +377,10 @@ FlushErrorState(void)
 }
 
 /* What Assert() calls; absent from the headers of a server without assertions. */
-void		ExceptionalCondition(const char *conditionName, const char *errorType,
-								 const char *fileName, int lineNumber) pg_attribute_noreturn();
+pg_noreturn extern void ExceptionalCondition(COMPAT_ASSERTION_PARAMETERS);
 
 void
-ExceptionalCondition(const char *conditionName, const char *errorType,
-					 const char *fileName, int lineNumber)
+ExceptionalCondition(COMPAT_ASSERTION_PARAMETERS)
 {
 	fprintf(stderr, "%s:%d: assertion failed: %s\n", fileName, lineNumber, conditionName);
 	abort();
@@ -422,8 +422,8 @@ static const ShimType types[] = {
 TupleDesc
 CreateTemplateTupleDesc(int natts)
 {
-	TupleDesc	desc = palloc0(offsetof(struct TupleDescData, attrs) +
-							   natts * sizeof(FormData_pg_attribute));
+	struct TupleDescData head = {.natts = natts};
+	TupleDesc	desc = palloc0(TupleDescSize(&head));
 
 	desc->natts = natts;
 	desc->tdtypeid = RECORDOID;
@@ -455,7 +455,6 @@ TupleDescInitEntry(TupleDesc desc, AttrNumber attributeNumber,
 	att->atttypid = oidtypeid;
 	att->attnum = attributeNumber;
 	att->atttypmod = typmod;
-	att->attcacheoff = -1;
 	strlcpy(NameStr(att->attname), attributeName, NAMEDATALEN);
 }
 
@@ -465,7 +464,8 @@ CreateTupleDescCopy(TupleDesc desc)
 {
 	TupleDesc	copy = CreateTemplateTupleDesc(desc->natts);
 
-	memcpy(copy->attrs, desc->attrs, desc->natts * sizeof(FormData_pg_attribute));
+	for (int i = 0; i < desc->natts; i++)
+		*TupleDescAttr(copy, i) = *TupleDescAttr(desc, i);
 	return copy;
 }
 
